@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { dump, load } from "js-yaml";
+import { TestStack } from "../support/stack";
+
+/** Bad input meets the real preview: one error with field, value and remedy, no stack trace, nothing created. */
+const config = {
+  "taiga:machines": { count: 3, kind: "container" },
+  "taiga:network": "10.95.0.0/24",
+  "taiga:containers": "10.248.0.0/16",
+};
+const stack = new TestStack("e2er", config);
+const stackFile = join(stack.directory, "Pulumi.e2er.yaml");
+
+interface Refusal {
+  readonly what: string;
+  readonly config?: Record<string, unknown>;
+  readonly env?: Record<string, string>;
+  readonly unit?: { file: string; edit: (text: string) => string };
+  readonly says: readonly RegExp[];
+}
+
+const refusals: readonly Refusal[] = [
+  {
+    what: "a CIDR too small",
+    config: { "taiga:network": "10.95.0.0/30" },
+    says: [/taiga:network/, /10\.95\.0\.0\/30/],
+  },
+  {
+    what: "a CIDR that overlaps the host's",
+    config: { "taiga:network": "127.0.0.0/24" },
+    says: [/taiga:network/, /127\.0\.0\.0/],
+  },
+  {
+    what: "memory below what boots",
+    config: { "taiga:machines": { count: 3, kind: "container", memory: 64 } },
+    says: [/taiga:machines\.memory/, /64/, /MiB/],
+  },
+  {
+    what: "an unknown image",
+    config: { "taiga:machines": { count: 3, kind: "container", image: "slackware" } },
+    says: [/taiga:machines\.image/, /slackware/, /debian/],
+  },
+  {
+    what: "an unknown kind",
+    config: { "taiga:machines": { count: 3, kind: "baremetal" } },
+    says: [/taiga:machines\.kind/, /baremetal/, /container/],
+  },
+  {
+    what: "broken cloud-config",
+    config: { "taiga:cloudConfig": "#cloud-config\nwrite_files:\n  - path: relative/path\n    content: x\n" },
+    says: [/taiga:cloudConfig/, /write_files\[0\]\.path/, /relative\/path/],
+  },
+  {
+    what: "a pool path that is not writable",
+    config: { "taiga:pool": "/proc/taiga" },
+    says: [/taiga:pool/, /\/proc\/taiga/],
+  },
+  {
+    what: "a broken unit file",
+    unit: { file: "units/taiga-db.service", edit: (text) => `${text}\nthis is no assignment\n` },
+    says: [/units\/taiga-db\.service:\d+/, /this is no assignment/],
+  },
+  {
+    what: "a bad X-Fleet combination",
+    unit: {
+      file: "units/taiga-gateway.service",
+      edit: (text) => `${text}\n[X-Fleet]\nMachineOf=taiga-db.service\n`,
+    },
+    says: [/units\/taiga-gateway\.service/, /MachineOf/, /Global/],
+  },
+  {
+    what: "libvirt that is not reachable",
+    config: { "libvirt:uri": "qemu+tcp://127.0.0.1:1/system" },
+    says: [/libvirt/, /127\.0\.0\.1:1/],
+  },
+];
+
+describe("bad input", { timeout: 20 * 60_000 }, () => {
+  let settled: string;
+  before(async () => {
+    await stack.loadEnvironment();
+    settled = readFileSync(stackFile, "utf8");
+  });
+  after(async () => {
+    await stack.pulumi("stack", "rm", "--yes", "--force").catch(() => {});
+    stack.removeCheckout();
+  });
+
+  for (const refusal of refusals) {
+    it(`is refused at preview: ${refusal.what}`, async () => {
+      const document = load(settled) as { config: Record<string, unknown> };
+      writeFileSync(stackFile, dump({ ...document, config: { ...document.config, ...refusal.config } }));
+      const unit = refusal.unit && join(stack.directory, refusal.unit.file);
+      const original = unit && readFileSync(unit, "utf8");
+      if (unit && original && refusal.unit) writeFileSync(unit, refusal.unit.edit(original));
+      try {
+        const preview = await stack.start("pulumi", [
+          "preview",
+          "--stack",
+          "e2er",
+          "--non-interactive",
+          "--color",
+          "never",
+        ]).finished;
+        assert.notEqual(preview.code, 0, preview.output);
+        for (const pattern of refusal.says) assert.match(preview.output, pattern);
+        assert.doesNotMatch(preview.output, /^\s+at .+:\d+:\d+\)?$/m, "a stack trace");
+      } finally {
+        writeFileSync(stackFile, settled);
+        if (unit && original) writeFileSync(unit, original);
+      }
+    });
+  }
+
+  it("touched nothing", async () => {
+    const state = JSON.parse(await stack.pulumi("stack", "export")) as {
+      deployment: { resources?: unknown[] };
+    };
+    assert.equal(state.deployment.resources?.length ?? 0, 0);
+  });
+});

@@ -1,0 +1,119 @@
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { dump } from "js-yaml";
+
+const root = resolve(__dirname, "../..");
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Both streams, in the order they came. */
+  readonly output: string;
+  readonly seconds: number;
+}
+
+export interface Running {
+  readonly pid: number;
+  readonly finished: Promise<Finished>;
+}
+
+/**
+ * A stack of this project in a checkout of its own, so that a test may edit unit files and stack configuration,
+ * with a file backend and a passphrase of its own. Everything in it runs as a user would run it.
+ */
+export class TestStack {
+  readonly directory: string;
+  #environment: Record<string, string> | undefined;
+
+  constructor(
+    readonly name: string,
+    config: Record<string, unknown>,
+  ) {
+    this.directory = mkdtempSync(join(tmpdir(), `taiga-${name}-`));
+    cpSync(root, this.directory, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => !/\/(\.state|\.git)$/.test(path),
+    });
+    writeFileSync(join(this.directory, `Pulumi.${name}.yaml`), dump({ config }));
+  }
+
+  /** Starts a command in its own process group, so that a fault can be sent to it and all it started. */
+  start(command: string, args: readonly string[], env: Record<string, string> = {}): Running {
+    const begun = Date.now();
+    const child = spawn(command, args, {
+      cwd: this.directory,
+      env: { ...process.env, ...this.#environment, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+        if (process.env.E2E_VERBOSE) process.stderr.write(text);
+      });
+    }
+    const finished = new Promise<Finished>((done, fail) => {
+      child.once("error", fail);
+      child.once("exit", (code, signal) => {
+        // A grandchild may hold the pipes; what matters has been said by the time the command ends.
+        setTimeout(() => done({ code, signal, output, seconds: (Date.now() - begun) / 1000 }), 100);
+      });
+    });
+    return { pid: child.pid as number, finished };
+  }
+
+  async run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+    const result = await this.start(command, args, env).finished;
+    if (result.code !== 0) {
+      throw new Error(
+        `${command} ${args.join(" ")} ended with ${result.code ?? result.signal}:\n${result.output.slice(-6000)}`,
+      );
+    }
+    return result.output;
+  }
+
+  /** `./deploy.sh STACK`. */
+  deploy(): Promise<string> {
+    return this.run("./deploy.sh", [this.name]);
+  }
+
+  /** A plain `pulumi` command, in the environment `./deploy.sh --print-env` gives a shell. */
+  async pulumi(...args: string[]): Promise<string> {
+    await this.loadEnvironment();
+    return this.run("pulumi", [...args, "--stack", this.name, "--non-interactive", "--color", "never"]);
+  }
+
+  async loadEnvironment(): Promise<void> {
+    if (this.#environment) return;
+    const lines = await this.run("bash", ["-c", `eval "$(./deploy.sh ${this.name} --print-env)" && env -0`]);
+    this.#environment = Object.fromEntries(
+      lines
+        .split("\0")
+        .filter((line) => /^(PATH|PULUMI_|LIBVIRT|TAIGA_)/.test(line))
+        .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+    );
+  }
+
+  async outputs(): Promise<Outputs> {
+    return JSON.parse(await this.pulumi("stack", "output", "--json")) as Outputs;
+  }
+
+  /** Runs a command on a machine, by the project's own ssh. */
+  ssh(machine: string, command: string): Promise<string> {
+    return this.run("npm", ["run", "--silent", "ssh", "--", machine, command], { PULUMI_STACK: this.name });
+  }
+
+  removeCheckout(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+export interface Outputs {
+  readonly url: string;
+  readonly images: "taiga" | "rehearsal";
+  readonly machines: readonly { name: string; address: string; hypervisor: string; image: string }[];
+}
