@@ -1,0 +1,15 @@
+import { spawnSync } from "node:child_process";
+
+/** How this user may become root: already is, by sudo without a question, by sudo with one, or not at all. */
+export function rootWay(): "root" | "sudo" | "none" {
+  if (process.getuid?.() === 0) return "root";
+  if (spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0) return "sudo";
+  // sudo asks on the terminal itself, whatever standard input is.
+  const asked = process.stdin.isTTY && spawnSync("sudo", ["-v"], { stdio: "inherit" }).status === 0;
+  return asked ? "sudo" : "none";
+}
+
+/** A command as root: itself where we are root, through sudo otherwise. */
+export function asRoot(command: string, args: readonly string[]): [string, string[]] {
+  return process.getuid?.() === 0 ? [command, [...args]] : ["sudo", [command, ...args]];
+}

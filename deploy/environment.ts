@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { libvirtUri } from "./libvirtd";
+
+export const root = resolve(__dirname, "..");
+
+/** What this clone keeps to itself: the local backend, its passphrase, marks of updates under way. Not in git. */
+export const stateDir = join(root, ".state");
+
+export interface Backend {
+  readonly kind: "login" | "local";
+  readonly says: string;
+  /** Where the local file backend keeps its files; a login's backend is none of our business. */
+  readonly directory?: string;
+}
+
+/**
+ * The backend an existing login or PULUMI_BACKEND_URL names; without one, files under this clone's .state.
+ * `home` is Pulumi's folder, where a login is kept.
+ */
+export function findBackend(env: NodeJS.ProcessEnv, home: string): Backend {
+  if (env.PULUMI_BACKEND_URL) {
+    // The shell may have evaluated --print-env: our own backend, handed back to us.
+    if (env.PULUMI_BACKEND_URL === localBackend) return local;
+    return { kind: "login", says: `the backend of PULUMI_BACKEND_URL, ${env.PULUMI_BACKEND_URL}` };
+  }
+  const login = currentLogin(join(env.PULUMI_CREDENTIALS_PATH ?? home, "credentials.json"));
+  if (login && login !== localBackend) return { kind: "login", says: `your login at ${login}` };
+  if (env.PULUMI_ACCESS_TOKEN) return { kind: "login", says: "your Pulumi access token" };
+  return local;
+}
+
+const localBackend = `file://${join(stateDir, "pulumi")}`;
+const local: Backend = {
+  kind: "local",
+  says: "a local file backend in .state/pulumi",
+  directory: join(stateDir, "pulumi"),
+};
+
+function currentLogin(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  return (JSON.parse(readFileSync(file, "utf8")) as { current?: string }).current;
+}
+
+export const pulumiHome = (env: NodeJS.ProcessEnv = process.env): string =>
+  env.PULUMI_HOME ?? join(homedir(), ".pulumi");
+
+/**
+ * What `pulumi` needs in its environment to work on this clone, as deploy.sh itself and `--print-env` use it.
+ * `engineBin` is the folder of the engine that was found or built.
+ */
+export function pulumiEnvironment(
+  engineBin: string,
+  backend: Backend,
+  env: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  const path = (env.PATH ?? "").split(delimiter);
+  // The node that runs this comes first too: language host and provider start `node` from the PATH.
+  const first = [engineBin, dirname(process.execPath)].filter((folder) => folder !== "");
+  const variables: Record<string, string> = {
+    PATH: [...new Set([...first, ...path])].join(delimiter),
+    PULUMI_HOME: pulumiHome(env),
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    LIBVIRT_DEFAULT_URI: libvirtUri,
+  };
+  if (backend.kind === "local") variables.PULUMI_BACKEND_URL = localBackend;
+  if (backend.kind === "local" || wantsPassphrase(env)) {
+    if (env.PULUMI_CONFIG_PASSPHRASE === undefined && !env.PULUMI_CONFIG_PASSPHRASE_FILE) {
+      variables.PULUMI_CONFIG_PASSPHRASE_FILE = join(stateDir, "passphrase");
+    }
+  }
+  return variables;
+}
+
+/** A self-managed backend (files, a bucket) encrypts with a passphrase; Pulumi Cloud has its own way. */
+const wantsPassphrase = (env: NodeJS.ProcessEnv): boolean =>
+  /^(file|s3|gs|azblob|postgres):/.test(env.PULUMI_BACKEND_URL ?? "");
+
+/** Makes the local backend's folder and passphrase, once. */
+export function prepareState(): void {
+  mkdirSync(join(stateDir, "pulumi"), { recursive: true, mode: 0o700 });
+  const passphrase = join(stateDir, "passphrase");
+  if (!existsSync(passphrase)) {
+    writeFileSync(passphrase, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+  }
+}
+
+/** `export` lines for a POSIX shell. */
+export function exportLines(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`)
+    .join("\n");
+}

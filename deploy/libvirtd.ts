@@ -1,0 +1,97 @@
+import { spawnSync } from "node:child_process";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { asRoot, rootWay } from "./as-root";
+import { run } from "./run";
+import type { Progress } from "./steps";
+
+export const libvirtUri = process.env.LIBVIRT_DEFAULT_URI || "qemu:///system";
+
+/**
+ * What QEMU's driver needs where nothing manages services: no confinement that the host does not offer, no cgroups of
+ * its own, and guest output written to files rather than through virtlogd. Tried together, not one by one.
+ */
+const qemuSettings = `
+# taiga: for a host without a service manager
+user = "root"
+group = "root"
+security_driver = "none"
+namespaces = []
+cgroup_controllers = []
+stdio_handler = "file"
+`;
+const qemuConf = "/etc/libvirt/qemu.conf";
+
+const answers = (uri: string): boolean =>
+  spawnSync("virsh", ["-c", uri, "version"], { stdio: "ignore", timeout: 10_000 }).status === 0;
+
+/** True where systemd runs as the service manager, not merely is installed. */
+const hasServiceManager = (): boolean => existsSync("/run/systemd/system");
+
+/** Makes libvirtd answer on the system URI, by the service manager or, where there is none, by hand. */
+export async function ensureLibvirtd(progress: Progress): Promise<string> {
+  if (answers(libvirtUri)) return `answers on ${libvirtUri}`;
+  if (!/^(qemu|lxc):\/\/\/system$/.test(libvirtUri)) {
+    throw new Error(
+      `libvirt does not answer on ${libvirtUri} (LIBVIRT_DEFAULT_URI). Look with: virsh -c ${libvirtUri} version`,
+    );
+  }
+  if (rootWay() === "none") {
+    throw new Error(
+      `libvirt does not answer on ${libvirtUri}. Either it does not run (sudo systemctl enable --now libvirtd) ` +
+        `or you may not use it (sudo usermod -aG libvirt $USER, then log in again)`,
+    );
+  }
+  if (hasServiceManager()) {
+    progress.say("starting libvirtd by systemd");
+    const [command, args] = asRoot("systemctl", ["enable", "--now", "libvirtd"]);
+    await run(command, args, { log: progress.log });
+  } else {
+    progress.say("starting virtlogd and libvirtd by hand: no service manager runs here");
+    await startByHand(progress);
+  }
+  for (let waited = 0; !answers(libvirtUri); waited += 1) {
+    if (waited === 30) {
+      throw new Error(
+        `libvirtd was started and does not answer on ${libvirtUri}. Its own words: sudo libvirtd --verbose (in the foreground), or journalctl -u libvirtd`,
+      );
+    }
+    await sleep(1000);
+  }
+  return `started, answers on ${libvirtUri}`;
+}
+
+async function startByHand(progress: Progress): Promise<void> {
+  const root = (command: string, ...args: string[]) => {
+    const [first, rest] = asRoot(command, args);
+    return run(first, rest, { log: progress.log });
+  };
+  if (process.getuid?.() === 0) {
+    if (!readFileSync(qemuConf, "utf8").includes(qemuSettings)) appendFileSync(qemuConf, qemuSettings);
+  } else {
+    const present = spawnSync("sudo", ["cat", qemuConf], { encoding: "utf8" }).stdout;
+    if (!present.includes(qemuSettings)) {
+      await run("sudo", ["tee", "-a", qemuConf], { input: qemuSettings, log: progress.log });
+    }
+  }
+  // Mounts made after libvirtd started (a container machine's root) must be seen in its mount namespace.
+  await root("mount", "--make-rshared", "/");
+  if (!running("virtlogd")) await root("virtlogd", "-d");
+  if (running("libvirtd")) return;
+  // On a hybrid cgroup host libvirtd stumbles over the second hierarchy: it gets a mount namespace without it.
+  if (existsSync("/sys/fs/cgroup/unified/cgroup.procs")) {
+    await root(
+      "unshare",
+      "-m",
+      "--propagation",
+      "slave",
+      "sh",
+      "-c",
+      "umount /sys/fs/cgroup/unified && exec libvirtd -d",
+    );
+  } else {
+    await root("libvirtd", "-d");
+  }
+}
+
+const running = (daemon: string): boolean => spawnSync("pidof", [daemon], { stdio: "ignore" }).status === 0;

@@ -1,0 +1,134 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { buildArtifacts } from "../images/build";
+import { cacheDir } from "./cache";
+import { ensureEngine } from "./engine";
+import { exportLines, findBackend, prepareState, pulumiEnvironment, pulumiHome } from "./environment";
+import { ensureHostPackages, missingPackages } from "./host-packages";
+import { probeKvm } from "./kvm-probe";
+import { ensureLibvirtd } from "./libvirtd";
+import { recover } from "./recovery";
+import { run } from "./run";
+import { ensureStack, settings } from "./stack";
+import { runSteps, type Step, StepFailed, timingTable } from "./steps";
+import { update } from "./update";
+
+const usage = `usage: ./deploy.sh [STACK] [--print-env]
+
+Brings this host and a stack (default: dev) to a running Taiga: installs what is missing, builds what
+cannot be downloaded, runs \`pulumi up\` and prints the address. Run it again at any time; it goes on
+from where it was. STACK is made if it does not exist; Pulumi.STACK.yaml is its configuration.
+
+  --print-env   print export lines for a plain \`pulumi\` and do nothing else:
+                eval "$(./deploy.sh --print-env)"
+  --help        this text
+
+TAIGA_CACHE     where builds are kept (now: ${cacheDir()})
+`;
+
+const write = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { "print-env": { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    return;
+  }
+  const [stack = "dev", ...rest] = positionals;
+  if (rest.length > 0 || !/^[a-z][a-z0-9-]{0,30}$/.test(stack)) {
+    throw new Error(
+      `a stack's name is one word of a-z, 0-9 and -, got: ${positionals.join(" ")}\n\n${usage}`,
+    );
+  }
+
+  const backend = findBackend(process.env, pulumiHome());
+  prepareState();
+  const logs = join(cacheDir(), "logs");
+  mkdirSync(logs, { recursive: true });
+  const begun = new Date().toISOString().replace(/[:.]/g, "-");
+  const logOf = (step: string) => join(logs, `${begun}-${stack}-${step.replaceAll(" ", "-")}.log`);
+
+  if (values["print-env"]) {
+    let bin = "";
+    await runSteps(
+      [
+        {
+          name: "engine",
+          run: async (progress) => {
+            bin = (await ensureEngine(progress)).bin;
+            return undefined;
+          },
+        },
+      ],
+      { write, logOf },
+    );
+    process.stdout.write(`${exportLines(pulumiEnvironment(bin, backend))}\n`);
+    return;
+  }
+
+  const missing = missingPackages();
+  const kvm = probeKvm();
+  write(`Taiga, stack ${stack}, on ${backend.says}`);
+  write(`  host      ${Math.round(totalmem() / 2 ** 30)} GiB of memory; ${kvm.reason}`);
+  write(`  packages  ${missing.length === 0 ? "all there" : `to install: ${missing.join(" ")}`}`);
+  write(`  cache     ${cacheDir()}${existsSync(cacheDir()) ? "" : " (new)"}; full logs in ${logs}`);
+  write("");
+
+  let env: Record<string, string> = {};
+  const steps: Step[] = [
+    { name: "packages", run: (progress) => ensureHostPackages(progress) },
+    { name: "libvirt", after: ["packages"], run: (progress) => ensureLibvirtd(progress) },
+    {
+      name: "engine",
+      run: async (progress) => {
+        const engine = await ensureEngine(progress);
+        env = pulumiEnvironment(engine.bin, backend);
+        return engine.says;
+      },
+    },
+    {
+      name: "artefacts",
+      after: ["packages"],
+      run: (progress) => buildArtifacts(progress),
+    },
+    {
+      name: "stack",
+      after: ["engine", "libvirt"],
+      run: (progress) => ensureStack(stack, env, backend, progress),
+    },
+    {
+      name: "recovery",
+      after: ["stack"],
+      run: (progress) => recover(stack, settings(stack), backend, env, progress),
+    },
+    {
+      name: "pulumi up",
+      after: ["recovery", "artefacts"],
+      run: (progress) => update(stack, env, progress),
+    },
+  ];
+  const timings = await runSteps(steps, { write, logOf });
+  const table = timingTable(timings);
+  writeFileSync(join(logs, `timings-${stack}.md`), `${table}\n`);
+  write(`\n${table}\n`);
+
+  const { stdout } = await run("pulumi", ["stack", "output", "url", "--stack", stack], { env });
+  write(`Taiga answers at ${stdout.trim()}`);
+  write(`For pulumi in this shell: eval "$(./deploy.sh ${stack === "dev" ? "" : `${stack} `}--print-env)"`);
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof StepFailed) {
+    write(
+      `\n${error.message}\n\nThe whole log of this step: ${error.log}\nRun ./deploy.sh again to go on from here.`,
+    );
+  } else write(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+});

@@ -1,0 +1,228 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Backend, root } from "./environment";
+import { isOf, type LibvirtObject, libvirtObjects, virsh } from "./libvirt-objects";
+import { run } from "./run";
+import { project, type StackSettings } from "./stack";
+import type { Progress } from "./steps";
+import { updateMark } from "./update";
+
+/** The parts of `pulumi stack export` that recovery reads; all else passes through untouched. */
+export interface Deployment {
+  resources?: {
+    urn: string;
+    type: string;
+    id?: string;
+    inputs?: unknown;
+    outputs?: Record<string, unknown>;
+  }[];
+  pending_operations?: { resource: { urn: string; type: string }; type: string }[];
+}
+
+/**
+ * Puts right what a killed update left: its lock, its children, operations nobody knows the end of, and libvirt objects
+ * that were made and never recorded. Touches objects only when there are signs of such an update: what a stack did not
+ * record may otherwise be somebody else's.
+ */
+export async function recover(
+  stack: string,
+  place: StackSettings,
+  backend: Backend,
+  env: Record<string, string>,
+  progress: Progress,
+): Promise<string> {
+  const done: string[] = [];
+  let interrupted = existsSync(updateMark(stack));
+  if (backend.directory) {
+    const cleared = await clearDeadLocks(backend.directory, stack, progress);
+    if (cleared > 0) {
+      interrupted = true;
+      done.push("cleared the lock of a process that is dead");
+    }
+  }
+  const orphans = endOrphans();
+  if (orphans > 0) done.push(`ended ${orphans} plugins of a dead update`);
+
+  const pulumi = (args: readonly string[], input?: string) =>
+    run("pulumi", [...args, "--stack", stack, "--non-interactive", "--color", "never"], {
+      cwd: root,
+      env,
+      ...(input !== undefined && { input }),
+    });
+  const exported = JSON.parse((await pulumi(["stack", "export"])).stdout) as { deployment?: Deployment };
+  const deployment = exported.deployment ?? {};
+  const pending = deployment.pending_operations ?? [];
+  if (!interrupted && pending.length === 0) return "nothing to recover";
+
+  progress.say("the last update did not end: looking for what it left");
+  const objects = await unrecordedObjects(place, deployment);
+  await refuseToLoseData(place, deployment);
+  for (const object of objects) {
+    progress.say(`removing unrecorded ${object.kind} ${object.name}`);
+    await remove(object);
+    done.push(`removed unrecorded ${object.kind} ${object.name}`);
+  }
+  for (const volume of await unrecordedVolumes(place, deployment)) {
+    progress.say(`removing unrecorded volume ${volume}`);
+    await virsh("pool", ["vol-delete", basename(volume), "--pool", place.prefix]);
+    done.push(`removed unrecorded volume ${basename(volume)}`);
+  }
+  if (pending.length > 0) {
+    // What was being made is gone or recorded by now; what was being changed or deleted is looked at again by `up`.
+    deployment.pending_operations = [];
+    await pulumi(["stack", "import"], JSON.stringify(exported));
+    done.push(`cleared ${pending.length} pending operations`);
+  }
+  return done.join("; ") || "nothing to recover";
+}
+
+interface Lock {
+  readonly pid: number;
+  readonly hostname: string;
+  readonly username: string;
+  readonly timestamp: string;
+}
+
+/** Removes locks whose process on this host is dead and waits for the living; returns how many it removed. */
+export async function clearDeadLocks(directory: string, stack: string, progress: Progress): Promise<number> {
+  const locks = join(directory, ".pulumi/locks/organization", project, stack);
+  let cleared = 0;
+  for (;;) {
+    const files = existsSync(locks) ? readdirSync(locks).filter((name) => name.endsWith(".json")) : [];
+    const held = files.map((name) => ({ path: join(locks, name), lock: readLock(join(locks, name)) }));
+    const elsewhere = held.find(({ lock }) => lock && lock.hostname !== hostname());
+    if (elsewhere?.lock) {
+      throw new Error(
+        `stack ${stack} is locked by process ${elsewhere.lock.pid} of ${elsewhere.lock.username} on ${elsewhere.lock.hostname} ` +
+          `since ${elsewhere.lock.timestamp}. If that has ended: pulumi cancel ${stack}`,
+      );
+    }
+    const living = held.filter(({ lock }) => lock && isPulumi(lock.pid));
+    for (const { path } of held.filter((one) => !living.includes(one))) {
+      rmSync(path, { force: true });
+      cleared += 1;
+    }
+    if (living.length === 0) return cleared;
+    progress.say(`waiting for the update of ${stack} that process ${living[0]?.lock?.pid} is running`);
+    await sleep(2000);
+  }
+}
+
+/** An unreadable lock was being written when its process died. */
+function readLock(path: string): Lock | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Lock;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A number may have been given to another process since. */
+function isPulumi(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pulumi";
+  } catch {
+    return false;
+  }
+}
+
+/** Ends plugins and language hosts working on this clone whose engine is dead; they could still be making things. */
+function endOrphans(): number {
+  let ended = 0;
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const comm = readFileSync(`/proc/${pid}/comm`, "utf8");
+      if (!comm.startsWith("pulumi-") || readlinkSync(`/proc/${pid}/cwd`) !== root) continue;
+      const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+      if (parent && readFileSync(`/proc/${parent}/comm`, "utf8").startsWith("pulumi")) continue;
+      process.kill(Number(pid), "SIGKILL");
+      ended += 1;
+    } catch {
+      // It ended while being looked at, or belongs to another user.
+    }
+  }
+  return ended;
+}
+
+/** Domains, machines, network and pool of this prefix that the state does not hold; domains first. */
+async function unrecordedObjects(place: StackSettings, deployment: Deployment): Promise<LibvirtObject[]> {
+  const known = recorded(deployment);
+  return (await libvirtObjects()).filter(
+    ({ kind, name }) => isOf(place.prefix, name) && !known.has(`${kind} ${name}`),
+  );
+}
+
+/** What the state holds, as "kind name", volumes by their path. */
+export function recorded(deployment: Deployment): Set<string> {
+  const known = new Set<string>();
+  for (const { type, id, inputs, outputs } of deployment.resources ?? []) {
+    const name = String(outputs?.name ?? "");
+    if (type === "libvirt:index/domain:Domain") known.add(`domain ${name}`);
+    else if (type === "libvirt:index/network:Network") known.add(`network ${name}`);
+    else if (type === "libvirt:index/pool:Pool") known.add(`pool ${name}`);
+    else if (/^libvirt:index\/(volume|ignition|cloudInitDisk)/.test(type)) {
+      known.add(`volume ${String(id).replace(/;.*$/, "")}`);
+    } else if (type === "command:local:Command") {
+      // A container machine is a command with the machine's name in its environment or input.
+      for (const word of JSON.stringify([inputs, outputs]).match(/[\w-]+/g) ?? [])
+        known.add(`container ${word}`);
+    }
+  }
+  return known;
+}
+
+async function volumes(place: StackSettings): Promise<string[]> {
+  if (!(await libvirtObjects()).some(({ kind, name }) => kind === "pool" && name === place.prefix)) return [];
+  // An inactive pool lists nothing; starting one that runs is an error that means the same.
+  await virsh("pool", ["pool-start", place.prefix]).catch(() => {});
+  await virsh("pool", ["pool-refresh", place.prefix]).catch(() => {});
+  const { stdout } = await virsh("pool", ["vol-list", place.prefix]);
+  return stdout
+    .split("\n")
+    .slice(2)
+    .map((line) => line.trim().split(/\s+/).slice(1).join(" "))
+    .filter((path) => path !== "");
+}
+
+async function unrecordedVolumes(place: StackSettings, deployment: Deployment): Promise<string[]> {
+  const known = recorded(deployment);
+  return (await volumes(place)).filter((path) => !known.has(`volume ${path}`));
+}
+
+/** Stops before anything is removed when an unrecorded data volume holds something. */
+async function refuseToLoseData(place: StackSettings, deployment: Deployment): Promise<void> {
+  for (const path of await unrecordedVolumes(place, deployment)) {
+    if (!/data/.test(basename(path)) || (await isBlank(path))) continue;
+    throw new Error(
+      `${path} is a data volume this stack has no record of, and it is not blank. It is left as it is.\n` +
+        `If its data is wanted, put it out of the way first: virsh vol-clone … or cp --sparse=always ${path} /elsewhere/. ` +
+        `If it is not: virsh vol-delete ${basename(path)} --pool ${place.prefix}. Then run ./deploy.sh again.`,
+    );
+  }
+}
+
+/** True for an image in which nothing was ever written. */
+export async function isBlank(path: string): Promise<boolean> {
+  const { stdout } = await run("qemu-img", ["map", "-U", "--output=json", path]);
+  return (JSON.parse(stdout) as { data: boolean; zero: boolean }[]).every(({ data, zero }) => !data || zero);
+}
+
+async function remove({ kind, name }: LibvirtObject): Promise<void> {
+  const attempt = (...args: string[]) => virsh(kind, args).catch(() => undefined);
+  if (kind === "network") {
+    await attempt("net-destroy", name);
+    await virsh(kind, ["net-undefine", name]);
+  } else if (kind === "pool") {
+    for (const path of await volumes({ prefix: name } as StackSettings)) {
+      await virsh(kind, ["vol-delete", basename(path), "--pool", name]);
+    }
+    await attempt("pool-destroy", name);
+    await attempt("pool-delete", name);
+    await virsh(kind, ["pool-undefine", name]);
+  } else {
+    await attempt("destroy", name);
+    await virsh(kind, ["undefine", name, ...(kind === "domain" ? ["--managed-save", "--nvram"] : [])]);
+  }
+}

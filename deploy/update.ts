@@ -1,0 +1,71 @@
+import { spawn } from "node:child_process";
+import { createWriteStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { root, stateDir } from "./environment";
+import type { Progress } from "./steps";
+
+/** The mark of an update under way; one found at the start means the last one did not end. */
+export const updateMark = (stack: string): string => join(stateDir, `${stack}.updating`);
+
+/** Lines of `pulumi up` that tell a reader nothing new. */
+const noise = /^\s*$|^Updating \(|^@ |^Duration:|^Resources:|^\s+\d+ unchanged|View Live|Permalink/;
+
+/**
+ * `pulumi up`, its events passed on as they come. SIGINT reaches pulumi once: from the terminal, which sends it to the
+ * whole group, or else from here; a second one would make it drop what it is doing.
+ */
+export async function update(
+  stack: string,
+  env: Record<string, string>,
+  progress: Progress,
+): Promise<string> {
+  mkdirSync(dirname(progress.log), { recursive: true });
+  writeFileSync(updateMark(stack), `${process.pid}\n`);
+  const log = createWriteStream(progress.log, { flags: "a" });
+  const child = spawn(
+    "pulumi",
+    ["up", "--yes", "--skip-preview", "--non-interactive", "--color", "never", "--stack", stack],
+    { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+
+  let cancelling = false;
+  let tail: string[] = [];
+  let summary = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on("line", (line) => {
+      log.write(`${line}\n`);
+      if (line.includes("^C received")) cancelling = true;
+      tail = [...tail.slice(-60), line];
+      const count = /^\s+([+~-].*|\d+ (created|updated|deleted|replaced).*)$/.exec(line)?.[1];
+      if (count && /^[+~-]+ ?\d+ (created|updated|deleted|replaced)/.test(count))
+        summary += `${count.trim()} `;
+      if (!noise.test(line)) progress.say(line.trim());
+    });
+  }
+  const interrupted = () => {
+    setTimeout(() => {
+      if (!cancelling) child.kill("SIGINT");
+    }, 1000).unref();
+  };
+  process.on("SIGINT", interrupted);
+  process.on("SIGTERM", interrupted);
+  try {
+    const how = await new Promise<number | string>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, signal) => resolve(signal ?? code ?? 1));
+    });
+    if (how !== 0) {
+      const errors = tail.filter((line) => /error|failed/i.test(line)).slice(-15);
+      throw new Error(
+        `pulumi up ended with ${how}. ${cancelling ? "Interrupted; " : ""}./deploy.sh ${stack} goes on from here.\n${errors.join("\n")}`,
+      );
+    }
+    rmSync(updateMark(stack), { force: true });
+    return summary.trim() || "no changes";
+  } finally {
+    process.off("SIGINT", interrupted);
+    process.off("SIGTERM", interrupted);
+    log.end();
+  }
+}
