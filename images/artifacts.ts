@@ -1,0 +1,56 @@
+import { join, resolve } from "node:path";
+import { cachePath, contentKey } from "../deploy/cache";
+
+const here = __dirname;
+
+/** The Debian release of nodes and containers. */
+export const suite = "bookworm";
+
+export interface NodeImage {
+  readonly key: string;
+  readonly dir: string;
+  /** A file system with the label ROOT on a whole disk, qcow2. */
+  readonly rootImage: string;
+  readonly kernel: string;
+  readonly initrd: string;
+  /** The same root file system as a folder, the lower layer of container machines. */
+  readonly rootfs: string;
+  readonly commandLine: string;
+}
+
+export interface Payload {
+  readonly key: string;
+  readonly dir: string;
+  /** squashfs, a virtual machine's third disk. */
+  readonly image: string;
+  /** The same tree as a folder, bind-mounted into container machines. */
+  readonly tree: string;
+}
+
+export function nodeImage(): NodeImage {
+  const key = contentKey({ files: [join(here, "node.ts"), join(here, "node.yaml"), join(here, "boot")], values: suite });
+  const dir = cachePath("node", key);
+  return {
+    key,
+    dir,
+    rootImage: join(dir, "root.qcow2"),
+    kernel: join(dir, "vmlinuz"),
+    initrd: join(dir, "initrd.img"),
+    rootfs: join(dir, "rootfs"),
+    commandLine: "console=ttyS0 rw quiet",
+  };
+}
+
+export function payload(): Payload {
+  const key = contentKey({
+    files: ["payload.ts", "go", "libexec"].map((name) => join(here, name)),
+    values: containersKey(),
+  });
+  const dir = cachePath("payload", key);
+  return { key, dir, image: join(dir, "payload.squashfs"), tree: join(dir, "tree") };
+}
+
+/** Names the archive of container images by its builder, the image descriptions and the files they copy. */
+export function containersKey(): string {
+  return contentKey({ files: [join(here, "containers.ts"), resolve(here, "rehearsal")], values: suite });
+}
