@@ -41,7 +41,6 @@ export interface CloudUnit {
 
 /** coreos-cloudinit's words that have no meaning on these nodes, and what to write instead. */
 const replaced: Readonly<Record<string, string>> = {
-  coreos_etcd: "the stack's machines run etcd already; set taiga:machines",
   manage_etc_hosts: "a write_files entry for /etc/hosts",
   runcmd: "a unit of Type=oneshot in coreos.units",
   bootcmd: "a unit of Type=oneshot in coreos.units",
