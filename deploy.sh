@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From an empty Linux host to a running Taiga. This part only makes sure of Node and the npm packages;
-# deploy/main.ts does the rest.  ./deploy.sh --help
+# deploy/main.ts (or another entry of this project, as `npm test` asks) does the rest.  ./deploy.sh --help
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 cache=${TAIGA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/taiga}
@@ -25,4 +25,4 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$packages" ]; then
   npm ci --ignore-scripts >&2
   echo "$packages" >"$stamp"
 fi
-exec node --import tsx deploy/main.ts "$@"
+exec node --import tsx "${TAIGA_ENTRY:-deploy/main.ts}" "$@"

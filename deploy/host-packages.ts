@@ -46,6 +46,7 @@ export function missingPackages(wanted: Readonly<Record<string, string>> = hostP
   // A name dpkg never heard of is an error to dpkg-query and simply missing to us.
   const { stdout } = spawnSync(
     "dpkg-query",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query fills these in itself
     ["-W", "-f", "${binary:Package} ${db:Status-Status}\n", ...names],
     {
       encoding: "utf8",

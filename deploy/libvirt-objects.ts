@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { run } from "./run";
 
 export type Kind = "domain" | "container" | "network" | "pool";
@@ -43,3 +44,36 @@ export async function libvirtObjects(): Promise<LibvirtObject[]> {
 }
 
 export const libvirtNames = async (): Promise<string[]> => (await libvirtObjects()).map(({ name }) => name);
+
+/** The paths of a pool's volumes; none when there is no such pool. */
+export async function volumes(pool: string): Promise<string[]> {
+  if (!(await libvirtObjects()).some(({ kind, name }) => kind === "pool" && name === pool)) return [];
+  // An inactive pool lists nothing; starting one that runs is an error that means the same.
+  await virsh("pool", ["pool-start", pool]).catch(() => {});
+  await virsh("pool", ["pool-refresh", pool]).catch(() => {});
+  const { stdout } = await virsh("pool", ["vol-list", pool]);
+  return stdout
+    .split("\n")
+    .slice(2)
+    .map((line) => line.trim().split(/\s+/).slice(1).join(" "))
+    .filter((path) => path !== "");
+}
+
+/** Stops and removes an object, a pool with all its volumes. Who calls has made sure that nobody wants it. */
+export async function removeObject({ kind, name }: LibvirtObject): Promise<void> {
+  const attempt = (...args: string[]) => virsh(kind, args).catch(() => undefined);
+  if (kind === "network") {
+    await attempt("net-destroy", name);
+    await virsh(kind, ["net-undefine", name]);
+  } else if (kind === "pool") {
+    for (const path of await volumes(name)) {
+      await attempt("vol-delete", basename(path), "--pool", name);
+    }
+    await attempt("pool-destroy", name);
+    await attempt("pool-delete", name);
+    await virsh(kind, ["pool-undefine", name]);
+  } else {
+    await attempt("destroy", name);
+    await virsh(kind, ["undefine", name, ...(kind === "domain" ? ["--managed-save", "--nvram"] : [])]);
+  }
+}

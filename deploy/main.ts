@@ -11,7 +11,7 @@ import { probeKvm } from "./kvm-probe";
 import { ensureLibvirtd } from "./libvirtd";
 import { recover } from "./recovery";
 import { run } from "./run";
-import { ensureStack, settings } from "./stack";
+import { ensureStack, hasCredentials, settings } from "./stack";
 import { runSteps, type Step, StepFailed, timingTable } from "./steps";
 import { update } from "./update";
 
@@ -55,21 +55,25 @@ async function main(): Promise<void> {
   const begun = new Date().toISOString().replace(/[:.]/g, "-");
   const logOf = (step: string) => join(logs, `${begun}-${stack}-${step.replaceAll(" ", "-")}.log`);
 
+  let env: Record<string, string> = {};
+  const engine: Step = {
+    name: "engine",
+    run: async (progress) => {
+      const found = await ensureEngine(progress);
+      env = pulumiEnvironment(found.bin, backend);
+      return found.says;
+    },
+  };
+  const makeStack: Step = {
+    name: "stack",
+    after: ["engine"],
+    run: (progress) => ensureStack(stack, env, backend, progress),
+  };
+
   if (values["print-env"]) {
-    let bin = "";
-    await runSteps(
-      [
-        {
-          name: "engine",
-          run: async (progress) => {
-            bin = (await ensureEngine(progress)).bin;
-            return undefined;
-          },
-        },
-      ],
-      { write, logOf },
-    );
-    process.stdout.write(`${exportLines(pulumiEnvironment(bin, backend))}\n`);
+    // Quick where there is nothing to make: this is for a shell that waits for it.
+    await runSteps(hasCredentials(stack) ? [engine] : [engine, makeStack], { write, logOf });
+    process.stdout.write(`${exportLines(env)}\n`);
     return;
   }
 
@@ -81,28 +85,19 @@ async function main(): Promise<void> {
   write(`  cache     ${cacheDir()}${existsSync(cacheDir()) ? "" : " (new)"}; full logs in ${logs}`);
   write("");
 
-  let env: Record<string, string> = {};
   const steps: Step[] = [
     { name: "packages", run: (progress) => ensureHostPackages(progress) },
     { name: "libvirt", after: ["packages"], run: (progress) => ensureLibvirtd(progress) },
-    {
-      name: "engine",
-      run: async (progress) => {
-        const engine = await ensureEngine(progress);
-        env = pulumiEnvironment(engine.bin, backend);
-        return engine.says;
-      },
-    },
+    engine,
     {
       name: "artefacts",
       after: ["packages"],
-      run: (progress) => buildArtifacts(progress),
+      run: async (progress) => {
+        await buildArtifacts(progress.say);
+        return "node image and payload are in the cache";
+      },
     },
-    {
-      name: "stack",
-      after: ["engine", "libvirt"],
-      run: (progress) => ensureStack(stack, env, backend, progress),
-    },
+    { ...makeStack, after: ["engine", "libvirt"] },
     {
       name: "recovery",
       after: ["stack"],

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Backend, root } from "./environment";
-import { isOf, type LibvirtObject, libvirtObjects, virsh } from "./libvirt-objects";
+import { isOf, type LibvirtObject, libvirtObjects, removeObject, virsh, volumes } from "./libvirt-objects";
 import { run } from "./run";
 import { project, type StackSettings } from "./stack";
 import type { Progress } from "./steps";
@@ -61,7 +61,7 @@ export async function recover(
   await refuseToLoseData(place, deployment);
   for (const object of objects) {
     progress.say(`removing unrecorded ${object.kind} ${object.name}`);
-    await remove(object);
+    await removeObject(object);
     done.push(`removed unrecorded ${object.kind} ${object.name}`);
   }
   for (const volume of await unrecordedVolumes(place, deployment)) {
@@ -173,22 +173,9 @@ export function recorded(deployment: Deployment): Set<string> {
   return known;
 }
 
-async function volumes(place: StackSettings): Promise<string[]> {
-  if (!(await libvirtObjects()).some(({ kind, name }) => kind === "pool" && name === place.prefix)) return [];
-  // An inactive pool lists nothing; starting one that runs is an error that means the same.
-  await virsh("pool", ["pool-start", place.prefix]).catch(() => {});
-  await virsh("pool", ["pool-refresh", place.prefix]).catch(() => {});
-  const { stdout } = await virsh("pool", ["vol-list", place.prefix]);
-  return stdout
-    .split("\n")
-    .slice(2)
-    .map((line) => line.trim().split(/\s+/).slice(1).join(" "))
-    .filter((path) => path !== "");
-}
-
 async function unrecordedVolumes(place: StackSettings, deployment: Deployment): Promise<string[]> {
   const known = recorded(deployment);
-  return (await volumes(place)).filter((path) => !known.has(`volume ${path}`));
+  return (await volumes(place.prefix)).filter((path) => !known.has(`volume ${path}`));
 }
 
 /** Stops before anything is removed when an unrecorded data volume holds something. */
@@ -207,22 +194,4 @@ async function refuseToLoseData(place: StackSettings, deployment: Deployment): P
 export async function isBlank(path: string): Promise<boolean> {
   const { stdout } = await run("qemu-img", ["map", "-U", "--output=json", path]);
   return (JSON.parse(stdout) as { data: boolean; zero: boolean }[]).every(({ data, zero }) => !data || zero);
-}
-
-async function remove({ kind, name }: LibvirtObject): Promise<void> {
-  const attempt = (...args: string[]) => virsh(kind, args).catch(() => undefined);
-  if (kind === "network") {
-    await attempt("net-destroy", name);
-    await virsh(kind, ["net-undefine", name]);
-  } else if (kind === "pool") {
-    for (const path of await volumes({ prefix: name } as StackSettings)) {
-      await virsh(kind, ["vol-delete", basename(path), "--pool", name]);
-    }
-    await attempt("pool-destroy", name);
-    await attempt("pool-delete", name);
-    await virsh(kind, ["pool-undefine", name]);
-  } else {
-    await attempt("destroy", name);
-    await virsh(kind, ["undefine", name, ...(kind === "domain" ? ["--managed-save", "--nvram"] : [])]);
-  }
 }

@@ -37,6 +37,10 @@ export function settings(stack: string): StackSettings {
   };
 }
 
+/** Whether the stack was made ready before: one without credentials never was. */
+export const hasCredentials = (stack: string): boolean =>
+  readStackFile(stack).config?.["taiga:credentials"] !== undefined;
+
 /** Selects the stack, makes it where it does not exist, and gives it credentials and a place on this host. */
 export async function ensureStack(
   stack: string,
@@ -61,7 +65,7 @@ export async function ensureStack(
 
   const notes: string[] = [];
   const place = settings(stack);
-  const isNew = !readStackFile(stack).config?.["taiga:credentials"];
+  const isNew = !hasCredentials(stack);
   if ((isNew && (await isTaken(place))) || !claim(place.prefix, stack)) {
     const free = await freePlace(place);
     await pulumi(["config", "set", "taiga:prefix", free.prefix, "--stack", stack]);
@@ -131,7 +135,7 @@ export function withSecrets(text: string, salt: string, credentials: string): st
 
 /** Whether libvirt or the host's network already has what a stack that was never deployed would make. */
 async function isTaken({ prefix, network }: StackSettings): Promise<boolean> {
-  const names = await libvirtNames();
+  const names = await libvirtNames().catch(() => []); // no libvirt yet, so nothing of ours in it
   return (
     names.some((name) => isOf(prefix, name)) || hostNetworks().has(network.split(".").slice(0, 3).join("."))
   );
@@ -139,7 +143,7 @@ async function isTaken({ prefix, network }: StackSettings): Promise<boolean> {
 
 /** A prefix and a /24 nobody on this host uses. A letter ends the prefix, so that no machine name looks like it. */
 async function freePlace(taken: StackSettings): Promise<{ prefix: string; network: string }> {
-  const names = await libvirtNames();
+  const names = await libvirtNames().catch(() => []);
   const busy = (prefix: string) => foreignClaim(prefix, "") || names.some((name) => isOf(prefix, name));
   let prefix = "";
   for (let letter = 0; letter < 26; letter += 1) {
