@@ -1,0 +1,98 @@
+import { createServer, connect as dial, type AddressInfo } from "node:net";
+import { Etcd3 } from "etcd3";
+import { type Credentials, mintCertificate } from "../credentials";
+import type { Machine, SshPool } from "./ssh";
+
+/** etcd v3 clients over TLS, with a certificate minted in memory; through ssh where the network is not routable. */
+export class EtcdClients {
+  #all: Promise<Etcd3> | undefined;
+  #certificate: ReturnType<typeof mintCertificate> | undefined;
+  readonly #closers: (() => void)[] = [];
+
+  constructor(
+    private readonly machines: readonly Machine[],
+    private readonly credentials: Credentials,
+    private readonly ssh: SshPool,
+  ) {}
+
+  /** One client over every machine that answers now; it goes on with another when one stops answering. */
+  client(): Promise<Etcd3> {
+    this.#all ??= this.#open(this.machines).catch((error) => {
+      this.#all = undefined;
+      throw error;
+    });
+    return this.#all;
+  }
+
+  /** A client for one machine's member alone; the caller closes it. */
+  member(machine: Machine): Promise<Etcd3> {
+    return this.#open([machine]);
+  }
+
+  async #open(machines: readonly Machine[]): Promise<Etcd3> {
+    this.#certificate ??= mintCertificate(this.credentials, { commonName: "operator", days: 2 });
+    const [{ certificate, key }, hosts] = await Promise.all([
+      this.#certificate,
+      Promise.all(machines.map((machine) => this.#endpoint(machine))),
+    ]);
+    const answering = hosts.filter((host) => host !== undefined);
+    if (answering.length === 0) {
+      throw new Error(
+        `etcd: none of ${machines.map(({ name, address }) => `${name} (${address}:2379)`).join(", ")} answers; ` +
+          "look at `systemctl status etcd` there (npm run ssh -- MACHINE)",
+      );
+    }
+    return new Etcd3({
+      hosts: answering,
+      credentials: {
+        rootCertificate: Buffer.from(this.credentials.caCertificate),
+        certChain: Buffer.from(certificate),
+        privateKey: Buffer.from(key),
+      },
+      dialTimeout: 10_000,
+      defaultCallOptions: () => ({ deadline: Date.now() + 30_000 }),
+    });
+  }
+
+  async #endpoint(machine: Machine): Promise<string | undefined> {
+    const port = machine.etcdPort ?? 2379;
+    const seen = await reach(machine.address, port);
+    if (seen === "open") return `https://${machine.address}:${port}`;
+    if (seen === "refused") return undefined;
+    return this.#forward(machine, port).catch(() => undefined);
+  }
+
+  /** A local port that ends at the machine's etcd, through its ssh. */
+  async #forward(machine: Machine, port: number): Promise<string> {
+    await this.ssh.connect(machine);
+    const server = createServer((local) => {
+      this.ssh.openTcp(machine, "127.0.0.1", port).then(
+        (remote) => local.pipe(remote).pipe(local).on("error", () => remote.destroy()),
+        () => local.destroy(),
+      );
+    });
+    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+    server.unref();
+    this.#closers.push(() => server.close());
+    return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    (await this.#all?.catch(() => undefined))?.close();
+    this.#all = undefined;
+    for (const close of this.#closers.splice(0)) close();
+  }
+}
+
+function reach(host: string, port: number): Promise<"open" | "refused" | "silent"> {
+  return new Promise((resolve) => {
+    const socket = dial({ host, port, timeout: 2_000 });
+    const done = (seen: "open" | "refused" | "silent") => {
+      socket.destroy();
+      resolve(seen);
+    };
+    socket.once("connect", () => done("open"));
+    socket.once("timeout", () => done("silent"));
+    socket.once("error", (error: NodeJS.ErrnoException) => done(error.code === "ECONNREFUSED" ? "refused" : "silent"));
+  });
+}

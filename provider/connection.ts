@@ -1,0 +1,59 @@
+import { plan } from "../nodes/plan";
+import { EtcdClients } from "./clients/etcd";
+import { type Machine, SshPool } from "./clients/ssh";
+import { type Credentials, parseCredentials } from "./credentials";
+
+/** What `configure` of a dynamic provider is given, and a program's `Config` resembles. */
+export interface ConfigReader {
+  get(key: string): string | undefined;
+}
+
+/**
+ * All a provider needs to reach the cluster, from the stack's configuration alone: no resource carries an address or a
+ * credential in its state. One a process, since every connection is shared.
+ */
+export class Connection {
+  readonly ssh: SshPool;
+  readonly etcd: EtcdClients;
+
+  constructor(
+    readonly machines: readonly Machine[],
+    readonly credentials: Credentials,
+  ) {
+    this.ssh = new SshPool(credentials);
+    this.etcd = new EtcdClients(machines, credentials, this.ssh);
+  }
+
+  static #shared = new Map<string, Connection>();
+
+  static fromConfig(config: ConfigReader): Connection {
+    const read = (key: string) => config.get(`taiga:${key}`) ?? config.get(key);
+    const credentials = read("credentials");
+    if (!credentials) throw new Error("taiga:credentials is missing from the stack's configuration; run ./deploy.sh once to make it");
+    const key = JSON.stringify(["endpoints", "network", "machines", "prefix"].map(read));
+    const known = Connection.#shared.get(key);
+    if (known) return known;
+    const connection = new Connection(machinesOf(read), parseCredentials(credentials));
+    Connection.#shared.set(key, connection);
+    return connection;
+  }
+
+  machine(name: string): Machine {
+    const found = this.machines.find((machine) => machine.name === name);
+    if (!found) throw new Error(`${name} is none of this stack's machines: ${this.machines.map((each) => each.name).join(", ")}`);
+    return found;
+  }
+
+  async close(): Promise<void> {
+    await this.etcd.close();
+    await this.ssh.close();
+  }
+}
+
+/** `taiga:endpoints` says where machines answer if not at their planned addresses. */
+function machinesOf(read: (key: string) => string | undefined): readonly Machine[] {
+  const endpoints = read("endpoints");
+  if (endpoints) return JSON.parse(endpoints) as Machine[];
+  const { count = 3 } = JSON.parse(read("machines") ?? "{}") as { count?: number };
+  return plan({ prefix: read("prefix") ?? "taiga", cidr: read("network") ?? "10.77.0.0/24", count }).machines;
+}

@@ -1,0 +1,148 @@
+import "reflect-metadata"; // @peculiar/x509 asks for it
+import { createHash, createPrivateKey, createPublicKey, hkdfSync, randomBytes, webcrypto } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+import { utils } from "ssh2";
+
+x509.cryptoProvider.set(webcrypto as Crypto);
+
+/** What a stack's every secret comes from: made once, kept as one secret configuration value. */
+export interface Credentials {
+  readonly caCertificate: string;
+  readonly caKey: string;
+  /** The operator's ssh key, OpenSSH format. */
+  readonly operatorKey: string;
+  /** 64 hexadecimal digits; host keys and passwords are derived from it, so a replaced machine keeps its own. */
+  readonly seed: string;
+}
+
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+  readonly notAfter: Date;
+}
+
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const day = 24 * 3600 * 1000;
+
+export async function createCredentials(): Promise<Credentials> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const ca = await x509.X509CertificateGenerator.createSelfSigned({
+    name: "CN=Taiga cluster CA",
+    serialNumber: randomBytes(8).toString("hex"),
+    notBefore: new Date(Date.now() - day),
+    notAfter: new Date(Date.now() + 20 * 365 * day),
+    keys: keys as CryptoKeyPair,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create((keys as CryptoKeyPair).publicKey),
+    ],
+  });
+  return {
+    caCertificate: ca.toString("pem"),
+    caKey: await exportKey((keys as CryptoKeyPair).privateKey),
+    operatorKey: opensshKey(randomBytes(32), "operator").privateKey,
+    seed: randomBytes(32).toString("hex"),
+  };
+}
+
+/** @throws Error naming the configuration value, never its content. */
+export function parseCredentials(text: string): Credentials {
+  try {
+    const parsed = JSON.parse(text) as Partial<Credentials>;
+    if (parsed.caCertificate && parsed.caKey && parsed.operatorKey && parsed.seed) return parsed as Credentials;
+  } catch {
+    // The parser's message would quote the secret.
+  }
+  throw new Error("taiga:credentials is not what ./deploy.sh makes; take it out of the stack file and run ./deploy.sh");
+}
+
+/** A secret for one purpose, 64 hexadecimal digits, the same each time it is asked for. */
+export function derive(credentials: Credentials, purpose: string): string {
+  return Buffer.from(hkdfSync("sha256", Buffer.from(credentials.seed, "hex"), "taiga", purpose, 32)).toString("hex");
+}
+
+export function machineId(credentials: Credentials, name: string): string {
+  return createHash("sha256").update(derive(credentials, `machine-id:${name}`)).digest("hex").slice(0, 32);
+}
+
+export interface SshKey {
+  readonly privateKey: string;
+  /** `ssh-ed25519 AAAA… comment` */
+  readonly publicKey: string;
+}
+
+export function hostKey(credentials: Credentials, address: string): SshKey {
+  return opensshKey(Buffer.from(derive(credentials, `ssh-host:${address}`), "hex"), address);
+}
+
+export function operatorPublicKey(credentials: Credentials): string {
+  const parsed = utils.parseKey(credentials.operatorKey);
+  if (parsed instanceof Error) throw new Error("the operator's key in taiga:credentials cannot be read");
+  const key = Array.isArray(parsed) ? parsed[0] : parsed;
+  return `ssh-ed25519 ${key.getPublicSSH().toString("base64")} taiga-operator`;
+}
+
+/** Ed25519 in the OpenSSH container (PROTOCOL.key of OpenSSH), from a 32-byte seed. */
+function opensshKey(seed: Buffer, comment: string): SshKey {
+  const pkcs8 = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
+  const spki = createPublicKey(createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" })).export({ format: "der", type: "spki" });
+  const pub = spki.subarray(-32);
+  const text = (value: string | Buffer) => {
+    const bytes = Buffer.from(value);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bytes.length);
+    return Buffer.concat([length, bytes]);
+  };
+  const blob = Buffer.concat([text("ssh-ed25519"), text(pub)]);
+  const check = createHash("sha256").update(seed).digest().subarray(0, 4);
+  let secret = Buffer.concat([check, check, blob, text(Buffer.concat([seed, pub])), text(comment)]);
+  for (let pad = 1; secret.length % 8 !== 0; pad += 1) secret = Buffer.concat([secret, Buffer.from([pad])]);
+  const one = Buffer.from([0, 0, 0, 1]);
+  const file = Buffer.concat([Buffer.from("openssh-key-v1\0"), text("none"), text("none"), text(""), one, text(blob), text(secret)]);
+  const body = file.toString("base64").replace(/.{70}/g, "$&\n");
+  return {
+    privateKey: `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`,
+    publicKey: `ssh-ed25519 ${blob.toString("base64")} ${comment}`,
+  };
+}
+
+/** A certificate of the stack's CA for both ends of a TLS connection. */
+export async function mintCertificate(
+  credentials: Credentials,
+  subject: { readonly commonName: string; readonly addresses?: readonly string[]; readonly days: number },
+): Promise<Certificate> {
+  const ca = new x509.X509Certificate(credentials.caCertificate);
+  const pkcs8 = createPrivateKey(credentials.caKey).export({ format: "der", type: "pkcs8" });
+  const caKey = await webcrypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
+  const notAfter = new Date(Date.now() + subject.days * day);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: randomBytes(8).toString("hex"),
+    subject: `CN=${subject.commonName}`,
+    issuer: ca.subject,
+    notBefore: new Date(Date.now() - day), // a machine's clock may be behind
+    notAfter,
+    publicKey: keys.publicKey,
+    signingKey: caKey as CryptoKey,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(false),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+      new x509.SubjectAlternativeNameExtension([
+        { type: "dns", value: "localhost" },
+        { type: "dns", value: subject.commonName },
+        ...["127.0.0.1", ...(subject.addresses ?? [])].map((value) => ({ type: "ip" as const, value })),
+      ]),
+      await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
+    ],
+  });
+  return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey), notAfter };
+}
+
+async function exportKey(key: webcrypto.CryptoKey | CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key as webcrypto.CryptoKey));
+  return createPrivateKey({ key: der, format: "der", type: "pkcs8" }).export({ format: "pem", type: "pkcs8" }).toString();
+}
