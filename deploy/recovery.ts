@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -190,8 +199,21 @@ async function refuseToLoseData(place: StackSettings, deployment: Deployment): P
   }
 }
 
-/** True for an image in which nothing was ever written. */
+/** True for an image in which nothing but zeros was ever written, as qemu-img itself does to the first block. */
 export async function isBlank(path: string): Promise<boolean> {
   const { stdout } = await run("qemu-img", ["map", "-U", "--output=json", path]);
-  return (JSON.parse(stdout) as { data: boolean; zero: boolean }[]).every(({ data, zero }) => !data || zero);
+  const extents = JSON.parse(stdout) as { data: boolean; zero: boolean; offset?: number; length: number }[];
+  const file = openSync(path, "r");
+  try {
+    const chunk = Buffer.alloc(1 << 20);
+    for (const { offset = 0, length } of extents.filter(({ data, zero }) => data && !zero)) {
+      for (let at = 0; at < length; at += chunk.length) {
+        const read = readSync(file, chunk, 0, Math.min(chunk.length, length - at), offset + at);
+        if (chunk.subarray(0, read).some((byte) => byte !== 0)) return false;
+      }
+    }
+    return true;
+  } finally {
+    closeSync(file);
+  }
 }

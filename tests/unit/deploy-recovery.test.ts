@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, beforeEach, describe, it } from "node:test";
+import { isOf } from "../../deploy/libvirt-objects";
+import { clearDeadLocks, isBlank, recorded } from "../../deploy/recovery";
+
+const folder = mkdtempSync(join(tmpdir(), "taiga-test-recovery-"));
+const locks = join(folder, ".pulumi/locks/organization/taiga/dev");
+const progress = { say: () => {}, log: "/dev/null" };
+after(() => rmSync(folder, { recursive: true }));
+beforeEach(() => {
+  rmSync(locks, { recursive: true, force: true });
+  mkdirSync(locks, { recursive: true });
+});
+const lock = (content: object) => writeFileSync(join(locks, "one.json"), JSON.stringify(content));
+
+describe("a lock left in the local backend", () => {
+  const base = { username: "me", timestamp: "2024-01-01T00:00:00Z" };
+  const dead = 2 ** 22 + 1; // above the kernel's largest process number
+
+  it("is cleared when its process on this host is dead", async () => {
+    lock({ ...base, hostname: hostname(), pid: dead });
+    assert.equal(await clearDeadLocks(folder, "dev", progress), 1);
+    assert.deepEqual(readdirSync(locks), []);
+  });
+
+  it("is cleared when its number belongs to another program by now", async () => {
+    lock({ ...base, hostname: hostname(), pid: process.pid });
+    assert.equal(await clearDeadLocks(folder, "dev", progress), 1);
+  });
+
+  it("is left alone on another host, with the command that clears it", async () => {
+    lock({ ...base, hostname: "elsewhere", pid: dead });
+    await assert.rejects(clearDeadLocks(folder, "dev", progress), /elsewhere.*pulumi cancel/s);
+    assert.ok(existsSync(join(locks, "one.json")));
+  });
+
+  it("is cleared when it was cut off while being written", async () => {
+    writeFileSync(join(locks, "one.json"), '{"pid":');
+    assert.equal(await clearDeadLocks(folder, "dev", progress), 1);
+  });
+});
+
+describe("what a stack owns", () => {
+  it("has its prefix and nothing but a number after it", () => {
+    for (const name of ["taiga-dev", "taiga-dev-1", "taiga-dev-12"]) assert.ok(isOf("taiga-dev", name), name);
+    for (const name of ["taiga-dev-b", "taiga-dev-b-1", "taiga-developer", "my-taiga-dev-1"]) {
+      assert.ok(!isOf("taiga-dev", name), name);
+    }
+  });
+
+  it("is recorded by kind and name", () => {
+    const known = recorded({
+      resources: [
+        { urn: "u", type: "libvirt:index/domain:Domain", id: "uuid", outputs: { name: "taiga-dev-1" } },
+        { urn: "u", type: "libvirt:index/volume:Volume", id: "/var/lib/taiga/taiga-dev/data-1", outputs: {} },
+        { urn: "u", type: "libvirt:index/ignition:Ignition", id: "/pool/ign;5f-uuid", outputs: {} },
+        { urn: "u", type: "command:local:Command", inputs: { environment: { NAME: "taiga-dev-3" } } },
+      ],
+    });
+    for (const one of [
+      "domain taiga-dev-1",
+      "volume /var/lib/taiga/taiga-dev/data-1",
+      "volume /pool/ign",
+      "container taiga-dev-3",
+    ]) {
+      assert.ok(known.has(one), one);
+    }
+    assert.ok(!known.has("domain taiga-dev-3"));
+  });
+});
+
+describe("a data volume", () => {
+  it("is blank until something is written to it", async () => {
+    const image = join(folder, "data");
+    execFileSync("qemu-img", ["create", "-q", "-f", "raw", image, "16M"]);
+    assert.equal(await isBlank(image), true);
+    execFileSync("mke2fs", ["-q", "-t", "ext4", image]);
+    assert.equal(await isBlank(image), false);
+  });
+});
