@@ -79,12 +79,36 @@ export async function recover(
     done.push(`removed unrecorded volume ${basename(volume)}`);
   }
   if (pending.length > 0) {
-    // What was being made is gone or recorded by now; what was being changed or deleted is looked at again by `up`.
+    // What was being made is gone or recorded by now, what was being changed is looked at again by `up`; but the
+    // libvirt provider cannot delete what is deleted already.
+    const here = await present(place);
+    deployment.resources = (deployment.resources ?? []).filter(
+      (resource) => !(deletionHappened(resource, pending, here) && done.push(`forgot ${resource.urn}`)),
+    );
     deployment.pending_operations = [];
     await pulumi(["stack", "import"], JSON.stringify(exported));
     done.push(`cleared ${pending.length} pending operations`);
   }
   return done.join("; ") || "nothing to recover";
+}
+
+/** Everything of this prefix that libvirt has, named as `recorded` does. */
+async function present(place: StackSettings): Promise<Set<string>> {
+  return new Set([
+    ...(await libvirtObjects()).map(({ kind, name }) => `${kind} ${name}`),
+    ...(await volumes(place.prefix)).map((path) => `volume ${path}`),
+  ]);
+}
+
+/** Whether a resource was being deleted when the update died, and is no longer there. */
+export function deletionHappened(
+  resource: Resource,
+  pending: readonly PendingOperation[],
+  here: ReadonlySet<string>,
+): boolean {
+  const deleting = pending.some(({ type, resource: { urn } }) => type === "deleting" && urn === resource.urn);
+  if (!deleting || !resource.type.startsWith("libvirt:")) return false;
+  return [...recorded({ resources: [resource] })].every((name) => !here.has(name));
 }
 
 interface Lock {

@@ -5,7 +5,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
 import { isOf } from "../../deploy/libvirt-objects";
-import { clearDeadLocks, isBlank, recorded } from "../../deploy/recovery";
+import { clearDeadLocks, deletionHappened, isBlank, recorded } from "../../deploy/recovery";
 
 const folder = mkdtempSync(join(tmpdir(), "taiga-test-recovery-"));
 const locks = join(folder, ".pulumi/locks/organization/taiga/dev");
@@ -70,6 +70,18 @@ describe("what a stack owns", () => {
       assert.ok(known.has(one), one);
     }
     assert.ok(!known.has("domain taiga-dev-3"));
+  });
+});
+
+describe("a resource that was being deleted", () => {
+  const domain = { urn: "u1", type: "libvirt:index/domain:Domain", outputs: { name: "taiga-dev-1" } };
+  const deleting = [{ type: "deleting", resource: domain }];
+
+  it("is forgotten only when libvirt no longer has it", () => {
+    assert.equal(deletionHappened(domain, deleting, new Set()), true);
+    assert.equal(deletionHappened(domain, deleting, new Set(["domain taiga-dev-1"])), false);
+    assert.equal(deletionHappened(domain, [{ type: "updating", resource: domain }], new Set()), false);
+    assert.equal(deletionHappened({ ...domain, urn: "u2" }, deleting, new Set()), false);
   });
 });
 
