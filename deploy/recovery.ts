@@ -20,14 +20,21 @@ import { updateMark } from "./update";
 
 /** The parts of `pulumi stack export` that recovery reads; all else passes through untouched. */
 export interface Deployment {
-  resources?: {
-    urn: string;
-    type: string;
-    id?: string;
-    inputs?: unknown;
-    outputs?: Record<string, unknown>;
-  }[];
-  pending_operations?: { resource: { urn: string; type: string }; type: string }[];
+  resources?: Resource[];
+  pending_operations?: PendingOperation[];
+}
+
+export interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs?: unknown;
+  readonly outputs?: Record<string, unknown>;
+}
+
+export interface PendingOperation {
+  readonly resource: { readonly urn: string; readonly type: string };
+  readonly type: string;
 }
 
 /**
