@@ -1,0 +1,19 @@
+import * as pulumi from "@pulumi/pulumi";
+import type * as dynamic from "@pulumi/pulumi/dynamic";
+
+export interface RolloutArgs {
+  /** Names of units in fleet. A global unit must be up on every machine. */
+  readonly units: readonly string[];
+  /** A digest of what the units are made of; when it changes the gate waits again. */
+  readonly revision: pulumi.Input<string>;
+  /** Default: 900; emulated machines start a container in half a minute. */
+  readonly timeoutSeconds?: number;
+}
+
+/** A gate: is there once every unit is active. What comes after depends on it, and units are launched together before it. */
+export class Rollout extends pulumi.dynamic.Resource {
+  constructor(name: string, args: RolloutArgs, options?: pulumi.CustomResourceOptions) {
+    const provider = require("taiga-provider/rollout.cjs") as dynamic.ResourceProvider;
+    super(provider, name, { timeoutSeconds: 900, ...args }, options, "fleet", "Rollout");
+  }
+}

@@ -1,0 +1,22 @@
+import * as pulumi from "@pulumi/pulumi";
+import type * as dynamic from "@pulumi/pulumi/dynamic";
+import type { DesiredState } from "../clients/fleet";
+
+export interface UnitArgs {
+  /** The unit's name in fleet, such as `taiga-back@1.service`; an instance, since fleet does not expand templates. */
+  readonly name: string;
+  /** The text of the unit file, parsed and checked before anything is sent. */
+  readonly content: pulumi.Input<string>;
+  /** Default: launched. */
+  readonly desiredState?: DesiredState;
+  /** The file the content comes from, named in errors with the line. */
+  readonly file?: string;
+}
+
+/** A unit in fleet. A changed file is rolled through the instances of a template one after another. */
+export class Unit extends pulumi.dynamic.Resource {
+  constructor(name: string, args: UnitArgs, options?: pulumi.CustomResourceOptions) {
+    const provider = require("taiga-provider/unit.cjs") as dynamic.ResourceProvider;
+    super(provider, name, { desiredState: "launched", ...args }, options, "fleet", "Unit");
+  }
+}
