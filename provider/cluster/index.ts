@@ -1,0 +1,2 @@
+export { Membership, type MembershipArgs } from "./membership";
+export { Readiness, type ReadinessArgs } from "./readiness";

@@ -1,0 +1,27 @@
+import * as pulumi from "@pulumi/pulumi";
+import type * as dynamic from "@pulumi/pulumi/dynamic";
+import type { Machine } from "../clients/ssh";
+
+export interface MembershipArgs {
+  readonly name: string;
+  readonly address: string;
+  /** A digest that changes when the machine is another one: its domain, image or Ignition. */
+  readonly machineRevision: pulumi.Input<string>;
+  readonly members: readonly Pick<Machine, "name" | "address">[];
+  /** flannel's network for containers, CIDR. */
+  readonly containers: string;
+}
+
+/**
+ * A machine's place in the cluster. Depends on the machine and is replaced with it, deleted before: the delete waits for
+ * its turn and for a whole cluster, so machines that change together are replaced one at a time. The etcd member stays.
+ */
+export class Membership extends pulumi.dynamic.Resource {
+  /** ISO 8601. */
+  declare readonly certificateNotAfter: pulumi.Output<string>;
+
+  constructor(name: string, args: MembershipArgs, options?: pulumi.CustomResourceOptions) {
+    const provider = require("taiga-provider/membership.cjs") as dynamic.ResourceProvider;
+    super(provider, name, { certificateNotAfter: undefined, ...args }, options, "cluster", "Membership");
+  }
+}

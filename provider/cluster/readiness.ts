@@ -1,0 +1,15 @@
+import * as pulumi from "@pulumi/pulumi";
+import type * as dynamic from "@pulumi/pulumi/dynamic";
+
+export interface ReadinessArgs {
+  readonly machines: readonly { readonly name: string; readonly address: string }[];
+  /** Changes with any machine; the gate then waits again. */
+  readonly revision: pulumi.Input<string>;
+}
+
+/** A gate: every etcd member healthy, every machine in fleet, every subnet leased. Reports who lacks what while it waits. */
+export class Readiness extends pulumi.dynamic.Resource {
+  constructor(name: string, args: ReadinessArgs, options?: pulumi.CustomResourceOptions) {
+    super(require("taiga-provider/readiness.cjs") as dynamic.ResourceProvider, name, { ...args }, options, "cluster", "Readiness");
+  }
+}

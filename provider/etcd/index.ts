@@ -1,0 +1,1 @@
+export { Key, type KeyArgs } from "./key";

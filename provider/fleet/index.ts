@@ -1,0 +1,2 @@
+export { Rollout, type RolloutArgs } from "./rollout";
+export { Unit, type UnitArgs } from "./unit";
