@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { libvirtUri } from "./libvirtd";
 
 export const root = resolve(__dirname, "..");
@@ -57,8 +57,7 @@ export function pulumiEnvironment(
   env: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {
   const path = (env.PATH ?? "").split(delimiter);
-  // The node that runs this comes first too: language host and provider start `node` from the PATH.
-  const first = [engineBin, dirname(process.execPath)].filter((folder) => folder !== "");
+  const first = [engineBin].filter((folder) => folder !== "");
   const variables: Record<string, string> = {
     PATH: [...new Set([...first, ...path])].join(delimiter),
     PULUMI_HOME: pulumiHome(env),
