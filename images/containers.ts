@@ -16,6 +16,8 @@ interface ImageSpec {
   readonly env?: Readonly<Record<string, string>>;
   readonly entrypoint: readonly string[];
   readonly ports?: readonly number[];
+  /** Paths that packages leave and the image does not need. */
+  readonly remove?: readonly string[];
 }
 
 const sources = join(__dirname, "rehearsal");
@@ -79,10 +81,10 @@ async function installOver(base: string, dir: string, spec: ImageSpec): Promise<
     fi
     rm merged/usr/sbin/policy-rc.d
     if [ -d "$FILES" ]; then cp -a --no-preserve=ownership "$FILES/." merged/; fi
-    cd merged && ${clean}`;
+    cd merged && ${clean} $REMOVE`;
   await run("unshare", ["-m", "sh", "-c", script], {
     cwd: dir,
-    env: { BASE: base, PACKAGES: spec.packages.join(" "), FILES: join(sources, spec.folder, "root") },
+    env: { REMOVE: (spec.remove ?? []).map((path) => path.replace(/^\//, "")).join(" "), BASE: base, PACKAGES: spec.packages.join(" "), FILES: join(sources, spec.folder, "root") },
     log: `${dir}.log`,
   });
 }

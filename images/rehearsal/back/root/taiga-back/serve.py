@@ -1,0 +1,107 @@
+"""The rehearsal's back end: the same port, paths and environment as taiga-back, and very little behind them.
+
+GET  /api/v1/             the endpoints, without touching the database, as Taiga answers
+GET  /api/v1/userstories  every row, oldest first
+POST /api/v1/userstories  {"subject": text of 1 to 500 characters}: writes a row, answers 201 with it
+GET  /api/v1/projects     an empty list, after asking the database
+GET  /api/v1/rehearsal    which instance on which machine answers, and where its database is
+"""
+
+import json
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psycopg2
+
+DATABASE = {
+    "dbname": os.environ["POSTGRES_DB"],
+    "user": os.environ["POSTGRES_USER"],
+    "password": os.environ["POSTGRES_PASSWORD"],
+    "host": os.environ["POSTGRES_HOST"],
+    "port": os.environ.get("POSTGRES_PORT", "5432"),
+    "connect_timeout": 10,
+}
+TABLE = """CREATE TABLE IF NOT EXISTS userstories (
+    id bigserial PRIMARY KEY, subject text NOT NULL, created timestamptz NOT NULL DEFAULT now())"""
+ENDPOINTS = ["userstories", "projects", "rehearsal"]
+local = threading.local()
+
+
+def query(sql, *values):
+    """Runs one statement in a transaction of its own; a connection that has died is made anew, once."""
+    for attempt in (1, 2):
+        try:
+            if getattr(local, "connection", None) is None:
+                local.connection = psycopg2.connect(**DATABASE)
+                with local.connection, local.connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_xact_lock(7461)")  # replicas start together
+                    cursor.execute(TABLE)
+            with local.connection, local.connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return cursor.fetchall()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            local.connection = None
+            if attempt == 2 or not sql.startswith("SELECT"):
+                raise  # a write may have been made: only its sender may repeat it
+
+
+def story(row):
+    return {"id": row[0], "subject": row[1], "created": row[2].isoformat()}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path = self.path.partition("?")[0].rstrip("/")
+        if path == "/api/v1":
+            self.answer(200, {name: f"/api/v1/{name}" for name in ENDPOINTS})
+        elif path == "/api/v1/userstories":
+            self.database(lambda: [story(row) for row in query("SELECT id, subject, created FROM userstories ORDER BY id")])
+        elif path == "/api/v1/projects":
+            self.database(lambda: [] if query("SELECT 1") else None)
+        elif path == "/api/v1/rehearsal":
+            self.answer(
+                200,
+                {
+                    "instance": os.environ.get("TAIGA_INSTANCE", "?"),
+                    "machine": os.environ.get("TAIGA_MACHINE", "?"),
+                    "database": f"{DATABASE['host']}:{DATABASE['port']}",
+                },
+            )
+        else:
+            self.answer(404, {"_error_message": "Not found"})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.rstrip("/") != "/api/v1/userstories":
+            return self.answer(404, {"_error_message": "Not found"})
+        try:
+            subject = json.loads(body)["subject"]
+            assert isinstance(subject, str) and 1 <= len(subject) <= 500
+        except (ValueError, KeyError, TypeError, AssertionError):
+            return self.answer(400, {"subject": ["text of 1 to 500 characters is wanted"]})
+        insert = "INSERT INTO userstories (subject) VALUES (%s) RETURNING id, subject, created"
+        self.database(lambda: story(query(insert, subject)[0]), status=201)
+
+    def database(self, ask, status=200):
+        try:
+            self.answer(status, ask())
+        except psycopg2.Error as error:
+            self.answer(503, {"_error_message": f"The database does not answer: {type(error).__name__}"})
+
+    def answer(self, status, document):
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("", 8000), Handler).serve_forever()
