@@ -141,7 +141,7 @@ export async function clearDeadLocks(directory: string, stack: string, progress:
     }
     const living = held.filter(({ lock }) => lock && isPulumi(lock.pid));
     for (const { path } of held.filter((one) => !living.includes(one))) {
-      rmSync(path, { force: true });
+      for (const file of [path, `${path}.attrs`]) rmSync(file, { force: true });
       cleared += 1;
     }
     if (living.length === 0) return cleared;
@@ -159,10 +159,10 @@ function readLock(path: string): Lock | undefined {
   }
 }
 
-/** A number may have been given to another process since. */
+/** A number may have been given to another process since, or belong to a dead one nobody has waited for. */
 function isPulumi(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pulumi";
+    return /^\d+ \(pulumi\) [^ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return false;
   }
