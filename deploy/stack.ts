@@ -5,6 +5,7 @@ import { load } from "js-yaml";
 import { type Credentials, createCredentials } from "../provider/credentials";
 import { claim, foreignClaim } from "./claims";
 import { type Backend, root, stateDir } from "./environment";
+import { onPath } from "./host-packages";
 import { isOf, libvirtNames } from "./libvirt-objects";
 import { run } from "./run";
 import type { Progress } from "./steps";
@@ -95,7 +96,7 @@ const credentialsText = (credentials: Credentials): string => JSON.stringify(cre
  * encrypted credentials out. Only for the local backend; with a shared one they belong in the file.
  */
 async function keepSecretsOutOfGit(progress: Progress): Promise<void> {
-  if (!existsSync(join(root, ".git"))) return;
+  if (!existsSync(join(root, ".git")) || !onPath("git")) return;
   await run("git", ["config", "filter.taiga-stack.clean", "node deploy/stack-file-filter.cjs"], {
     cwd: root,
     log: progress.log,
