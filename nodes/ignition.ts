@@ -1,4 +1,7 @@
-/** The part of Ignition's configuration, spec 3.3.0, that cloud-config is translated to. */
+/**
+ * The part of Ignition's configuration, spec 3.3.0, that nodes are described with. 3.3 is the newest that Debian's
+ * Ignition 2.14 reads; Flatcar and Fedora CoreOS read it too.
+ */
 export interface Ignition {
   readonly ignition: { readonly version: "3.3.0" };
   readonly passwd?: { readonly users: readonly User[] };
@@ -14,6 +17,7 @@ export interface User {
   readonly shell?: string;
   readonly system?: boolean;
   readonly noCreateHome?: boolean;
+  readonly noUserGroup?: boolean;
   readonly primaryGroup?: string;
   readonly groups?: readonly string[];
   readonly passwordHash?: string;
@@ -24,10 +28,11 @@ export interface File {
   readonly path: string;
   /** Decimal, as JSON has no octal: 0o644 is 420. */
   readonly mode: number;
+  /** Replaces what the image has there. */
   readonly overwrite: true;
   readonly user?: { readonly name: string };
   readonly group?: { readonly name: string };
-  readonly contents: { readonly source: string };
+  readonly contents: { readonly source: string; readonly compression?: "gzip" };
 }
 
 export interface Link {
@@ -38,13 +43,14 @@ export interface Link {
 
 export interface Unit {
   readonly name: string;
+  /** Written as a systemd preset, so it wants an [Install] section. */
   readonly enabled?: boolean;
   readonly mask?: boolean;
   readonly contents?: string;
   readonly dropins?: readonly { readonly name: string; readonly contents: string }[];
 }
 
-/** A file's content as the `data:` URL Ignition reads without a network. */
+/** A file's content as the `data:` URL (RFC 2397) Ignition reads without a network. */
 export function dataUrl(content: string | Buffer): string {
   return `data:;base64,${Buffer.from(content).toString("base64")}`;
 }

@@ -1,12 +1,7 @@
 import { createHash } from "node:crypto";
+import { formatAddress, parseCidr } from "./cidr";
 
-/** An IPv4 network as numbers. */
-export interface Cidr {
-  readonly text: string;
-  readonly first: number;
-  readonly last: number;
-  readonly prefixLength: number;
-}
+export { type Cidr, formatAddress, overlaps, parseCidr } from "./cidr";
 
 export interface PlannedMachine {
   /** From 0; the machine's name and fleet metadata count from 1. */
@@ -21,6 +16,7 @@ export interface Plan {
   readonly prefix: string;
   readonly cidr: string;
   readonly prefixLength: number;
+  readonly netmask: string;
   /** The host's own address on the cluster's network. */
   readonly gateway: string;
   /** Kept free for an entry address that moves between machines. */
@@ -32,52 +28,48 @@ export interface Plan {
 
 /** The first machine has the network's eleventh address; what is below is the host's and the entry's. */
 const firstMachine = 11;
-
-/** @throws Error when the text is no IPv4 network in CIDR notation, or has bits set beyond its prefix. */
-export function parseCidr(text: string): Cidr {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
-  const parts = match?.slice(1).map(Number) ?? [];
-  const prefixLength = parts[4] ?? 33;
-  if (!match || parts.slice(0, 4).some((part) => part > 255) || prefixLength > 32) {
-    throw new Error(`${JSON.stringify(text)} is not an IPv4 network; write one such as "10.77.0.0/24"`);
-  }
-  const address = parts.slice(0, 4).reduce((sum, part) => sum * 256 + part, 0);
-  const size = 2 ** (32 - prefixLength);
-  const first = Math.floor(address / size) * size;
-  if (first !== address) {
-    throw new Error(`${text} has bits set beyond its prefix; write "${formatAddress(first)}/${prefixLength}"`);
-  }
-  return { text, first, last: first + size - 1, prefixLength };
-}
-
-export function formatAddress(address: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
-}
-
-export function overlaps(one: Cidr, other: Cidr): boolean {
-  return one.first <= other.last && other.first <= one.last;
-}
+/** A smaller network would have no room to grow. */
+const longestPrefix = 27;
+/** The last byte of a MAC tells the machines apart; fleet and etcd would not be content with as many anyway. */
+const mostMachines = 200;
+/** A host name's label has 63 characters at most (RFC 1035); the index takes four of them. */
+const prefixPattern = /^[a-z]([a-z0-9-]{0,57}[a-z0-9])?$/;
 
 /**
  * Names and addresses of a cluster, from its prefix, network and size alone: static, so that nothing has to be
  * discovered and a replaced machine is found where it was.
- * @throws Error when the network has no room for the machines.
+ * @throws Error when the network has no room for the machines, or the prefix cannot begin a host name.
  */
 export function plan({ prefix, cidr, count }: { prefix: string; cidr: string; count: number }): Plan {
+  if (!prefixPattern.test(prefix)) {
+    const better =
+      prefix
+        .toLowerCase()
+        .replace(/[^a-z0-9]+/g, "-")
+        .replace(/^[^a-z]+|-+$/g, "")
+        .slice(0, 50) || "taiga";
+    throw new Error(`${JSON.stringify(prefix)} cannot begin the machines' host names; write "${better}"`);
+  }
+  if (!Number.isInteger(count) || count < 1 || count > mostMachines) {
+    throw new Error(`${count} is no number of machines; write a whole number from 1 to ${mostMachines}`);
+  }
   const network = parseCidr(cidr);
-  const room = network.last - network.first - firstMachine;
-  if (room < count) {
-    const needed = 32 - Math.ceil(Math.log2(firstMachine + count + 1));
+  const room = Math.max(0, network.last - network.first - firstMachine);
+  if (room < count || network.prefixLength > longestPrefix) {
+    const needed = Math.min(longestPrefix, 32 - Math.ceil(Math.log2(firstMachine + count + 1)));
+    const larger = formatAddress(network.first - (network.first % 2 ** (32 - needed)));
     throw new Error(
-      `${cidr} is too small: the first ${firstMachine - 1} addresses are kept for the host and the entry address, ` +
-        `so it has room for ${Math.max(0, room)} machines, not ${count}; write a /${needed} or larger, such as "10.77.0.0/24"`,
+      `${cidr} is too small: its first ${firstMachine - 1} addresses are kept for the host and the entry, which leaves ` +
+        `${room} for ${count} machines; write a /${needed} or larger, such as "${larger}/${needed}"`,
     );
   }
   const hash = createHash("sha256").update(prefix).digest("hex");
+  const hex = (byte: number) => byte.toString(16).padStart(2, "0");
   return {
     prefix,
     cidr,
     prefixLength: network.prefixLength,
+    netmask: formatAddress(2 ** 32 - 2 ** (32 - network.prefixLength)),
     gateway: formatAddress(network.first + 1),
     entry: formatAddress(network.first + 5),
     bridge: `tg${hash.slice(0, 8)}`,
@@ -85,7 +77,7 @@ export function plan({ prefix, cidr, count }: { prefix: string; cidr: string; co
       index,
       name: `${prefix}-${index + 1}`,
       address: formatAddress(network.first + firstMachine + index),
-      mac: ["52:54:00", hash.slice(8, 10), hash.slice(10, 12), (index + 1).toString(16).padStart(2, "0")].join(":"),
+      mac: `52:54:00:${hash.slice(8, 10)}:${hash.slice(10, 12)}:${hex(index + 1)}`, // QEMU's own prefix
     })),
   };
 }
