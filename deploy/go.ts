@@ -30,7 +30,7 @@ export async function goBuild(build: GoBuild): Promise<void> {
     ],
     {
       cwd: build.moduleDir,
-      env: { GOFLAGS: "-mod=mod", GOWORK: "off", CGO_ENABLED: build.cgo ? "1" : "0" },
+      env: { GOFLAGS: "-mod=readonly", GOWORK: "off", CGO_ENABLED: build.cgo ? "1" : "0" },
       ...(build.log ? { log: build.log } : {}),
     },
   );
