@@ -1,0 +1,82 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What one container machine is made of; comes in the environment, with its Ignition on standard input. */
+export interface ContainerSpec {
+  readonly name: string;
+  /** MiB. */
+  readonly memory: number;
+  readonly vcpus: number;
+  readonly network: string;
+  readonly mac: string;
+  /** The node image's root file system, the overlay's lower layer. */
+  readonly rootfs: string;
+  readonly payload: string;
+  /** Holds what is thrown away with the machine. */
+  readonly folder: string;
+  readonly data: string;
+}
+
+const virsh = (...args: string[]) =>
+  execFileSync("virsh", ["-q", "-c", "lxc:///system", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+/** Runs a step whose aim may have been reached already. */
+function attempt(step: () => unknown): void {
+  try {
+    step();
+  } catch {
+    // nothing there to end, which is what was wanted
+  }
+}
+
+/** Makes the machine anew, whatever an interrupted attempt has left of it. */
+function create(spec: ContainerSpec, ignition: string): void {
+  remove(spec);
+  const [upper, work, root] = ["upper", "work", "root"].map((part) => join(spec.folder, part)) as [string, string, string];
+  mkdirSync(spec.folder, { recursive: true, mode: 0o700 });
+  for (const folder of [upper, work, root]) mkdirSync(folder, { mode: 0o755 });
+  execFileSync("mount", ["-t", "overlay", spec.name, "-o", `lowerdir=${spec.rootfs},upperdir=${upper},workdir=${work}`, root]);
+  writeFileSync(join(root, "ignition.json"), ignition, { mode: 0o600 });
+  const xml = join(spec.folder, "domain.xml");
+  writeFileSync(xml, domainXml(spec, root));
+  virsh("define", xml);
+  virsh("start", spec.name);
+}
+
+function remove(spec: ContainerSpec): void {
+  attempt(() => virsh("destroy", spec.name));
+  attempt(() => virsh("undefine", spec.name));
+  attempt(() => execFileSync("umount", ["-l", join(spec.folder, "root")], { stdio: "ignore" }));
+  rmSync(spec.folder, { recursive: true, force: true });
+}
+
+/** https://libvirt.org/drvlxc.html; capabilities are left to the machine, since systemd and Docker run in it. */
+function domainXml(spec: ContainerSpec, root: string): string {
+  const bind = (source: string, target: string, readonly = "") =>
+    `<filesystem type='mount'><source dir='${source}'/><target dir='${target}'/>${readonly}</filesystem>`;
+  return `<domain type='lxc'>
+  <name>${spec.name}</name>
+  <memory unit='MiB'>${spec.memory}</memory>
+  <vcpu>${spec.vcpus}</vcpu>
+  <os><type arch='x86_64'>exe</type><init>/usr/libexec/taiga/container-init</init></os>
+  <features><capabilities policy='allow'/></features>
+  <on_reboot>restart</on_reboot>
+  <on_crash>restart</on_crash>
+  <devices>
+    ${bind(root, "/")}
+    ${bind(spec.data, "/var/lib/data")}
+    ${bind(spec.payload, "/opt/taiga", "<readonly/>")}
+    <interface type='network'><source network='${spec.network}'/><mac address='${spec.mac}'/></interface>
+    <console type='pty'/>
+  </devices>
+</domain>
+`;
+}
+
+if (require.main === module) {
+  const spec = JSON.parse(process.env.MACHINE ?? "{}") as ContainerSpec;
+  if (process.argv[2] === "create") create(spec, readFileSync(0, "utf8"));
+  else if (process.argv[2] === "delete") remove(spec);
+  else throw new Error("usage: container-domain.ts create|delete, with MACHINE in the environment");
+}

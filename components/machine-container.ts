@@ -1,0 +1,55 @@
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { nodeImage, payload } from "../images/artifacts";
+import type { ContainerSpec } from "./container-domain";
+import { digest } from "./digest";
+import type { MachineArgs, MadeMachine } from "./machine";
+
+/**
+ * A libvirt LXC domain over the node image's root file system: the same Ignition at native speed, less isolated.
+ * The libvirt provider knows no domain of type lxc, so virsh makes it, through a small program of this project.
+ */
+export function containerMachine(name: string, args: MachineArgs, parent: pulumi.Resource): MadeMachine {
+  const { planned, settings, network, pool } = args;
+  const image = nodeImage();
+  const contents = payload();
+  const data = new command.local.Command(
+    `${name}-data`,
+    {
+      create: `mkdir -p -m 755 "$DATA"`,
+      delete: `rm -rf "$DATA"`,
+      environment: { DATA: `${pool}/${planned.name}-data` },
+    },
+    { parent, protect: args.protectData, dependsOn: network.pool },
+  );
+  const spec = network.network.name.apply((networkName): ContainerSpec => ({
+    name: planned.name,
+    memory: settings.memory,
+    vcpus: settings.vcpus,
+    network: networkName,
+    mac: planned.mac,
+    rootfs: image.rootfs,
+    payload: contents.tree,
+    folder: `${pool}/${planned.name}`,
+    data: `${pool}/${planned.name}-data`,
+  }));
+  const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
+  const program = "node --import tsx components/container-domain.ts";
+  const domain = new command.local.Command(
+    `${name}-domain`,
+    {
+      create: `${program} create`,
+      delete: `${program} delete`,
+      environment: { MACHINE: spec.apply((each) => JSON.stringify(each)) },
+      stdin: args.ignition,
+      triggers: [spec.apply((each) => digest(JSON.stringify(each))), ignitionKey],
+    },
+    { parent, dependsOn: [data], deleteBeforeReplace: true, additionalSecretOutputs: ["stdin"] },
+  );
+  return {
+    domain,
+    revision: pulumi.all([spec, ignitionKey, domain.id]).apply(([each, key, id]) => digest(JSON.stringify([each, key, id]))),
+    image: `debian-${image.key}`,
+    hypervisor: "lxc:///system",
+  };
+}

@@ -1,0 +1,81 @@
+import * as libvirt from "@pulumi/libvirt";
+import * as pulumi from "@pulumi/pulumi";
+import { nodeImage } from "../images/artifacts";
+import { digest } from "./digest";
+import type { MachineArgs, MadeMachine } from "./machine";
+import { transformed } from "./transform";
+
+const mebibyte = 1024 * 1024;
+
+/** A libvirt domain under QEMU, with KVM where it works. Disks: vda overlay, vdb data, vdc payload. */
+export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.Resource): MadeMachine {
+  const { planned, settings, network, transform } = args;
+  const boot = network.boot;
+  if (!boot) throw new Error(`machine ${planned.name}: its network was made without boot volumes`);
+  const image = nodeImage();
+  const pool = network.pool.name;
+  const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
+
+  const ignition = new libvirt.Ignition(
+    `${name}-ignition`,
+    { name: pulumi.interpolate`${planned.name}-${ignitionKey}.ign`, pool, content: args.ignition },
+    { parent, deleteBeforeReplace: false },
+  );
+  // Disks neither update nor replace a domain by themselves, so an overlay's name says what it was made for.
+  const overlay = new libvirt.Volume(
+    ...transformed(
+      transform?.overlay,
+      `${name}-overlay`,
+      {
+        name: pulumi.interpolate`${planned.name}-${image.key}-${ignitionKey}`,
+        pool,
+        baseVolumeId: boot.base.id,
+        format: "qcow2",
+      },
+      { parent },
+    ),
+  );
+  const data = new libvirt.Volume(
+    ...transformed(
+      transform?.data,
+      `${name}-data`,
+      { name: `${planned.name}-data`, pool, size: settings.dataDisk * mebibyte, format: "qcow2" },
+      { parent, protect: args.protectData },
+    ),
+  );
+  // A volume that several domains write-lock needs an overlay for each; nothing is ever written to it.
+  const payload = new libvirt.Volume(
+    `${name}-payload`,
+    { name: pulumi.interpolate`${planned.name}-${boot.payload.name}`, pool, baseVolumeId: boot.payload.id, format: "qcow2" },
+    { parent },
+  );
+  const domain = new libvirt.Domain(
+    ...transformed(
+      transform?.domain,
+      `${name}-domain`,
+      {
+        name: planned.name,
+        type: args.kind === "kvm" ? "kvm" : "qemu",
+        cpu: { mode: args.kind === "kvm" ? "host-passthrough" : "maximum" },
+        memory: settings.memory,
+        vcpu: settings.vcpus,
+        running: true,
+        autostart: true,
+        kernel: boot.kernel.id,
+        initrd: boot.initrd.id,
+        cmdlines: [{ console: "ttyS0", rw: "", quiet: "" }],
+        coreosIgnition: ignition.id,
+        disks: [{ volumeId: overlay.id }, { volumeId: data.id }, { volumeId: payload.id }],
+        networkInterfaces: [{ networkId: network.network.id, mac: planned.mac.toUpperCase() }],
+        consoles: [{ type: "pty", targetType: "serial", targetPort: "0" }],
+      },
+      { parent, replaceOnChanges: ["disks", "kernel", "initrd"], deleteBeforeReplace: true },
+    ),
+  );
+  return {
+    domain,
+    revision: pulumi.all([overlay.name, payload.name, domain.id]).apply((parts) => digest(parts.join())),
+    image: `debian-${image.key}`,
+    hypervisor: "qemu:///system",
+  };
+}

@@ -1,0 +1,80 @@
+import * as libvirt from "@pulumi/libvirt";
+import * as pulumi from "@pulumi/pulumi";
+import { type NodeImage, nodeImage, type Payload, payload } from "../images/artifacts";
+import type { Plan } from "../nodes/plan";
+import { type Transform, transformed } from "./transform";
+
+export interface ClusterNetworkArgs {
+  readonly plan: Plan;
+  /** Folder of the storage pool on the hypervisor; made by the pool, and gone with it. */
+  readonly pool: string;
+  /** Whether virtual machines will boot from it: container machines need no disks. */
+  readonly disks: boolean;
+  readonly transform?: {
+    readonly network?: Transform<libvirt.NetworkArgs>;
+    readonly pool?: Transform<libvirt.PoolArgs>;
+  };
+}
+
+/** What every virtual machine of a cluster boots from, each volume named by its content. */
+export interface BootVolumes {
+  readonly base: libvirt.Volume;
+  readonly kernel: libvirt.Volume;
+  readonly initrd: libvirt.Volume;
+  readonly payload: libvirt.Volume;
+}
+
+/** What machines share: a network with static addresses, a storage pool, and the volumes that all boot from. */
+export class ClusterNetwork extends pulumi.ComponentResource {
+  readonly network: libvirt.Network;
+  readonly pool: libvirt.Pool;
+  readonly boot?: BootVolumes;
+
+  constructor(name: string, args: ClusterNetworkArgs, options?: pulumi.ComponentResourceOptions) {
+    super("taiga:cluster:ClusterNetwork", name, {}, options);
+    const { plan, transform } = args;
+
+    this.network = new libvirt.Network(
+      ...transformed(
+        transform?.network,
+        `${name}-network`,
+        {
+          name: plan.prefix,
+          mode: "nat",
+          bridge: plan.bridge,
+          addresses: [plan.cidr],
+          dhcp: { enabled: false }, // every address is planned
+          dns: { enabled: true },
+          autostart: true,
+        },
+        { parent: this },
+      ),
+    );
+    this.pool = new libvirt.Pool(
+      ...transformed(
+        transform?.pool,
+        `${name}-pool`,
+        { name: plan.prefix, type: "dir", target: { path: args.pool } },
+        { parent: this },
+      ),
+    );
+    if (args.disks) this.boot = this.bootVolumes(name, nodeImage(), payload());
+
+    this.registerOutputs({ network: this.network.name, pool: this.pool.name });
+  }
+
+  private bootVolumes(name: string, image: NodeImage, contents: Payload): BootVolumes {
+    const volume = (part: string, key: string, source: string, format: "qcow2" | "raw") =>
+      new libvirt.Volume(
+        `${name}-${part}`,
+        { name: `${part}-${key}`, pool: this.pool.name, source, format },
+        { parent: this },
+      );
+    return {
+      base: volume("base", image.key, image.rootImage, "qcow2"),
+      kernel: volume("kernel", image.key, image.kernel, "raw"),
+      initrd: volume("initrd", image.key, image.initrd, "raw"),
+      payload: volume("payload", contents.key, contents.image, "raw"),
+    };
+  }
+}
