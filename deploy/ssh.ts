@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { defaults } from "../components/settings";
 import { plan } from "../nodes/plan";
 import { type Credentials, hostKey, parseCredentials } from "../provider/credentials";
 import { ensureEngine } from "./engine";
@@ -27,8 +28,8 @@ export function targets(config: Config, stack: string): Target[] {
   const machines = JSON.parse(config["taiga:machines"]?.value ?? "{}") as { count?: number };
   const planned = plan({
     prefix: config["taiga:prefix"]?.value ?? `taiga-${stack}`,
-    cidr: config["taiga:network"]?.value ?? "10.77.0.0/24",
-    count: machines.count ?? 3,
+    cidr: config["taiga:network"]?.value ?? defaults.network,
+    count: machines.count ?? defaults.machines.count,
   }).machines;
   const endpoints = JSON.parse(config["taiga:endpoints"]?.value ?? "[]") as Target[];
   return planned.map(({ name, address }) => endpoints.find((one) => one.name === name) ?? { name, address });

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { load } from "js-yaml";
+import { defaults } from "../components/settings";
 import { type Credentials, createCredentials } from "../provider/credentials";
 import { claim, foreignClaim } from "./claims";
 import { type Backend, root, stateDir } from "./environment";
@@ -11,7 +12,6 @@ import { run } from "./run";
 import type { Progress } from "./steps";
 
 export const project = "taiga";
-const defaultNetwork = "10.77.0.0/24";
 
 export interface StackSettings {
   readonly prefix: string;
@@ -33,7 +33,7 @@ export function settings(stack: string): StackSettings {
   const prefix = text("taiga:prefix", `${project}-${stack}`);
   return {
     prefix,
-    network: text("taiga:network", defaultNetwork),
+    network: text("taiga:network", defaults.network),
     pool: text("taiga:pool", `/var/lib/taiga/${prefix}`),
   };
 }
