@@ -19,7 +19,10 @@ export interface ContainerSpec {
 }
 
 const virsh = (...args: string[]) =>
-  execFileSync("virsh", ["-q", "-c", "lxc:///system", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  execFileSync("virsh", ["-q", "-c", "lxc:///system", ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 
 /** Runs a step whose aim may have been reached already. */
 function attempt(step: () => unknown): void {
@@ -33,10 +36,21 @@ function attempt(step: () => unknown): void {
 /** Makes the machine anew, whatever an interrupted attempt has left of it. */
 function create(spec: ContainerSpec, ignition: string): void {
   remove(spec);
-  const [upper, work, root] = ["upper", "work", "root"].map((part) => join(spec.folder, part)) as [string, string, string];
+  const [upper, work, root] = ["upper", "work", "root"].map((part) => join(spec.folder, part)) as [
+    string,
+    string,
+    string,
+  ];
   mkdirSync(spec.folder, { recursive: true, mode: 0o700 });
   for (const folder of [upper, work, root]) mkdirSync(folder, { mode: 0o755 });
-  execFileSync("mount", ["-t", "overlay", spec.name, "-o", `lowerdir=${spec.rootfs},upperdir=${upper},workdir=${work}`, root]);
+  execFileSync("mount", [
+    "-t",
+    "overlay",
+    spec.name,
+    "-o",
+    `lowerdir=${spec.rootfs},upperdir=${upper},workdir=${work}`,
+    root,
+  ]);
   writeFileSync(join(root, "ignition.json"), ignition, { mode: 0o600 });
   const xml = join(spec.folder, "domain.xml");
   writeFileSync(xml, domainXml(spec, root));

@@ -9,7 +9,12 @@ import type { MachineKind, Problem, Settings } from "./settings";
 
 /** What of a stack's settings this host cannot give, found at preview and before anything is touched. */
 export function hostProblems(settings: Settings, uri: string): Problem[] {
-  return [...networkProblems(settings), ...poolProblems(settings), ...libvirtProblems(uri), ...artifactProblems()];
+  return [
+    ...networkProblems(settings),
+    ...poolProblems(settings),
+    ...libvirtProblems(uri),
+    ...artifactProblems(),
+  ];
 }
 
 export function machineKind(settings: Settings): { kind: MachineKind; problems: Problem[] } {
@@ -17,7 +22,10 @@ export function machineKind(settings: Settings): { kind: MachineKind; problems: 
   if (kind === "emulated" || kind === "container") return { kind, problems: [] };
   const { works, reason } = probeKvm();
   if (works) return { kind: "kvm", problems: [] };
-  const problem = { field: "taiga:machines.kind", message: `"kvm" does not work on this host: ${reason}; write auto, emulated or container` };
+  const problem = {
+    field: "taiga:machines.kind",
+    message: `"kvm" does not work on this host: ${reason}; write auto, emulated or container`,
+  };
   return { kind: "emulated", problems: kind === "kvm" ? [problem] : [] };
 }
 
@@ -49,19 +57,38 @@ function poolProblems({ pool }: Settings): Problem[] {
     rmdirSync(mkdtempSync(join(parent, ".taiga-"))); // permission bits do not tell: root may write all but /proc
     return [];
   } catch {
-    return [{ field: "taiga:pool", message: `${JSON.stringify(pool)} cannot be written (at ${parent}); write a folder on a disk with room, such as /var/lib/taiga/NAME` }];
+    return [
+      {
+        field: "taiga:pool",
+        message: `${JSON.stringify(pool)} cannot be written (at ${parent}); write a folder on a disk with room, such as /var/lib/taiga/NAME`,
+      },
+    ];
   }
 }
 
 function libvirtProblems(uri: string): Problem[] {
-  const { status, stderr, error } = spawnSync("virsh", ["-c", uri, "version"], { timeout: 5_000, encoding: "utf8" });
+  const { status, stderr, error } = spawnSync("virsh", ["-c", uri, "version"], {
+    timeout: 5_000,
+    encoding: "utf8",
+  });
   if (status === 0) return [];
   const why = (error?.message ?? stderr.split("\n")[0] ?? "").trim();
-  return [{ field: "libvirt:uri", message: `${JSON.stringify(uri)} does not answer (${why}); start libvirtd, which ./deploy.sh does, or write a URI that answers` }];
+  return [
+    {
+      field: "libvirt:uri",
+      message: `${JSON.stringify(uri)} does not answer (${why}); start libvirtd, which ./deploy.sh does, or write a URI that answers`,
+    },
+  ];
 }
 
 function artifactProblems(): Problem[] {
   return existsSync(nodeImage().dir) && existsSync(payload().dir)
     ? []
-    : [{ field: "taiga:machines.image", message: '"debian" is not built yet, or its description has changed since; run ./deploy.sh, which builds it' }];
+    : [
+        {
+          field: "taiga:machines.image",
+          message:
+            '"debian" is not built yet, or its description has changed since; run ./deploy.sh, which builds it',
+        },
+      ];
 }

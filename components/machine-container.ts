@@ -22,17 +22,19 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
     },
     { parent, protect: args.protectData, dependsOn: network.pool },
   );
-  const spec = network.network.name.apply((networkName): ContainerSpec => ({
-    name: planned.name,
-    memory: settings.memory,
-    vcpus: settings.vcpus,
-    network: networkName,
-    mac: planned.mac,
-    rootfs: image.rootfs,
-    payload: contents.tree,
-    folder: `${pool}/${planned.name}`,
-    data: `${pool}/${planned.name}-data`,
-  }));
+  const spec = network.network.name.apply(
+    (networkName): ContainerSpec => ({
+      name: planned.name,
+      memory: settings.memory,
+      vcpus: settings.vcpus,
+      network: networkName,
+      mac: planned.mac,
+      rootfs: image.rootfs,
+      payload: contents.tree,
+      folder: `${pool}/${planned.name}`,
+      data: `${pool}/${planned.name}-data`,
+    }),
+  );
   const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
   const program = "node --import tsx components/container-domain.ts";
   const domain = new command.local.Command(
@@ -48,7 +50,9 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
   );
   return {
     domain,
-    revision: pulumi.all([spec, ignitionKey, domain.id]).apply(([each, key, id]) => digest(JSON.stringify([each, key, id]))),
+    revision: pulumi
+      .all([spec, ignitionKey, domain.id])
+      .apply(([each, key, id]) => digest(JSON.stringify([each, key, id]))),
     image: `debian-${image.key}`,
     hypervisor: "lxc:///system",
   };

@@ -46,7 +46,12 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
   // A volume that several domains write-lock needs an overlay for each; nothing is ever written to it.
   const payload = new libvirt.Volume(
     `${name}-payload`,
-    { name: pulumi.interpolate`${planned.name}-${boot.payload.name}`, pool, baseVolumeId: boot.payload.id, format: "qcow2" },
+    {
+      name: pulumi.interpolate`${planned.name}-${boot.payload.name}`,
+      pool,
+      baseVolumeId: boot.payload.id,
+      format: "qcow2",
+    },
     { parent },
   );
   const domain = new libvirt.Domain(

@@ -52,7 +52,8 @@ export class Machine extends pulumi.ComponentResource {
 
   constructor(name: string, args: MachineArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:cluster:Machine", name, {}, options);
-    const made = args.kind === "container" ? containerMachine(name, args, this) : virtualMachine(name, args, this);
+    const made =
+      args.kind === "container" ? containerMachine(name, args, this) : virtualMachine(name, args, this);
     this.name = args.planned.name;
     this.address = args.planned.address;
     this.domain = made.domain;

@@ -58,7 +58,11 @@ const leastMemory = 768;
 const leastDataDisk = 2048;
 
 /** Checks every field and goes on to the next; what is wrong comes back as problems, what is doubtful as warnings. */
-export function readSettings(raw: RawSettings): { settings: Settings; problems: Problem[]; warnings: Problem[] } {
+export function readSettings(raw: RawSettings): {
+  settings: Settings;
+  problems: Problem[];
+  warnings: Problem[];
+} {
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
   const complain = (field: string, value: unknown, remedy: string) =>
@@ -69,11 +73,21 @@ export function readSettings(raw: RawSettings): { settings: Settings; problems: 
     complain("machines", given, "is no mapping; write one such as { count: 3, kind: auto }");
   }
   for (const key of Object.keys(given).filter((name) => !(name in defaults.machines))) {
-    complain(`machines.${key}`, given[key], `is for no known field; write one of ${Object.keys(defaults.machines).join(", ")}`);
+    complain(
+      `machines.${key}`,
+      given[key],
+      `is for no known field; write one of ${Object.keys(defaults.machines).join(", ")}`,
+    );
   }
-  const whole = (field: "count" | "memory" | "vcpus" | "dataDisk", least: number, most: number, instead: string): number => {
+  const whole = (
+    field: "count" | "memory" | "vcpus" | "dataDisk",
+    least: number,
+    most: number,
+    instead: string,
+  ): number => {
     const value = given[field] ?? defaults.machines[field];
-    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
+    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most)
+      return value as number;
     complain(`machines.${field}`, value, instead);
     return defaults.machines[field];
   };
@@ -86,9 +100,19 @@ export function readSettings(raw: RawSettings): { settings: Settings; problems: 
   const machines: MachineSettings = {
     count: whole("count", 1, 5, "is no number of members; write 1, 3 or 5"),
     kind: choice("kind", kinds, "auto"),
-    memory: whole("memory", leastMemory, 1_048_576, `MiB is below what boots (${leastMemory} MiB); write 1280`),
+    memory: whole(
+      "memory",
+      leastMemory,
+      1_048_576,
+      `MiB is below what boots (${leastMemory} MiB); write 1280`,
+    ),
     vcpus: whole("vcpus", 1, 64, "is no number of processors; write 1"),
-    dataDisk: whole("dataDisk", leastDataDisk, 67_108_864, `MiB is too small for the data (${leastDataDisk} MiB); write 4096`),
+    dataDisk: whole(
+      "dataDisk",
+      leastDataDisk,
+      67_108_864,
+      `MiB is too small for the data (${leastDataDisk} MiB); write 4096`,
+    ),
     image: choice("image", images, "debian"),
   };
   if (machines.count % 2 === 0) {
@@ -101,7 +125,8 @@ export function readSettings(raw: RawSettings): { settings: Settings; problems: 
     try {
       return action();
     } catch (error) {
-      for (const line of (error as Error).message.split("\n")) problems.push({ field: `taiga:${field}`, message: line });
+      for (const line of (error as Error).message.split("\n"))
+        problems.push({ field: `taiga:${field}`, message: line });
       return undefined;
     }
   };
@@ -110,15 +135,25 @@ export function readSettings(raw: RawSettings): { settings: Settings; problems: 
   attempt("network", () => plan({ prefix: raw.prefix, cidr: network, count: machines.count }));
   const inner = attempt("containers", () => parseCidr(containers));
   const outer = problems.some(({ field }) => field === "taiga:network") ? undefined : parseCidr(network);
-  if (inner && inner.prefixLength > 21) complain("containers", containers, "has no room for a /24 for each machine; write a /16");
+  if (inner && inner.prefixLength > 21)
+    complain("containers", containers, "has no room for a /24 for each machine; write a /16");
   if (inner && outer && overlaps(inner, outer)) {
-    complain("containers", containers, `overlaps taiga:network ${network}; write another, such as "${defaults.containers}"`);
+    complain(
+      "containers",
+      containers,
+      `overlaps taiga:network ${network}; write another, such as "${defaults.containers}"`,
+    );
   }
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(raw.prefix)) {
-    complain("prefix", raw.prefix, "cannot name machines; write lower-case letters, digits and hyphens, such as taiga-dev");
+    complain(
+      "prefix",
+      raw.prefix,
+      "cannot name machines; write lower-case letters, digits and hyphens, such as taiga-dev",
+    );
   }
   const pool = raw.pool ?? `/var/lib/taiga/${raw.prefix}`;
-  if (!pool.startsWith("/")) complain("pool", pool, `is not absolute; write a folder such as /var/lib/taiga/${raw.prefix}`);
+  if (!pool.startsWith("/"))
+    complain("pool", pool, `is not absolute; write a folder such as /var/lib/taiga/${raw.prefix}`);
   const { cloudConfig } = raw;
   if (cloudConfig) {
     try {
@@ -126,12 +161,22 @@ export function readSettings(raw: RawSettings): { settings: Settings; problems: 
     } catch (error) {
       if (!(error instanceof CloudConfigError)) throw error;
       for (const problem of error.problems) {
-        problems.push({ field: `taiga:cloudConfig${problem.path && ` ${problem.path}`}`, message: problem.message });
+        problems.push({
+          field: `taiga:cloudConfig${problem.path && ` ${problem.path}`}`,
+          message: problem.message,
+        });
       }
     }
   }
   return {
-    settings: { prefix: raw.prefix, machines, network, containers, pool, ...(cloudConfig ? { cloudConfig } : {}) },
+    settings: {
+      prefix: raw.prefix,
+      machines,
+      network,
+      containers,
+      pool,
+      ...(cloudConfig ? { cloudConfig } : {}),
+    },
     problems,
     warnings,
   };
