@@ -1,4 +1,7 @@
-import { basename } from "node:path";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { asRoot } from "./as-root";
 import { run } from "./run";
 
 export type Kind = "domain" | "container" | "network" | "pool";
@@ -45,18 +48,19 @@ export async function libvirtObjects(): Promise<LibvirtObject[]> {
 
 export const libvirtNames = async (): Promise<string[]> => (await libvirtObjects()).map(({ name }) => name);
 
-/** The paths of a pool's volumes; none when there is no such pool. */
+/** The paths of a pool's volumes, without the folders of container machines; none when there is no such pool. */
 export async function volumes(pool: string): Promise<string[]> {
   if (!(await libvirtObjects()).some(({ kind, name }) => kind === "pool" && name === pool)) return [];
   // An inactive pool lists nothing; starting one that runs is an error that means the same.
   await virsh("pool", ["pool-start", pool]).catch(() => {});
   await virsh("pool", ["pool-refresh", pool]).catch(() => {});
-  const { stdout } = await virsh("pool", ["vol-list", pool]);
+  const { stdout } = await virsh("pool", ["vol-list", pool, "--details"]);
   return stdout
     .split("\n")
     .slice(2)
-    .map((line) => line.trim().split(/\s+/).slice(1).join(" "))
-    .filter((path) => path !== "");
+    .map((line) => line.trim().split(/\s{2,}/))
+    .filter(([, path, type]) => path && type === "file")
+    .map(([, path]) => path as string);
 }
 
 /** Stops and removes an object, a pool with all its volumes. Who calls has made sure that nobody wants it. */
@@ -75,5 +79,16 @@ export async function removeObject({ kind, name }: LibvirtObject): Promise<void>
   } else {
     await attempt("destroy", name);
     await virsh(kind, ["undefine", name, ...(kind === "domain" ? ["--managed-save", "--nvram"] : [])]);
+    if (kind === "container") removeRoot(name);
+  }
+}
+
+/** A container machine's root is an overlay mount named like it, in a folder that goes with the machine. */
+function removeRoot(name: string): void {
+  for (const line of readFileSync("/proc/mounts", "utf8").split("\n")) {
+    const [device, path = "", type] = line.split(" ");
+    if (device !== name || type !== "overlay") continue;
+    execFileSync(...asRoot("umount", ["-l", path]));
+    execFileSync(...asRoot("rm", ["-rf", dirname(path)]));
   }
 }

@@ -168,15 +168,15 @@ function isPulumi(pid: number): boolean {
   }
 }
 
-/** Ends plugins and language hosts working on this clone whose engine is dead; they could still be making things. */
+/** Ends plugins and programs working on this clone whose engine is dead; they could still be making things. */
 function endOrphans(): number {
   let ended = 0;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
-      const comm = readFileSync(`/proc/${pid}/comm`, "utf8");
-      if (!comm.startsWith("pulumi-") || readlinkSync(`/proc/${pid}/cwd`) !== root) continue;
-      const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-      if (parent && readFileSync(`/proc/${parent}/comm`, "utf8").startsWith("pulumi")) continue;
+      if (readlinkSync(`/proc/${pid}/cwd`) !== root) continue;
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      if (!/pulumi-(language|resource)-|@pulumi\/pulumi\/cmd\/|container-domain\.ts/.test(command)) continue;
+      if (hasEngine(Number(pid))) continue;
       process.kill(Number(pid), "SIGKILL");
       ended += 1;
     } catch {
@@ -184,6 +184,12 @@ function endOrphans(): number {
     }
   }
   return ended;
+}
+
+/** Whether a living pulumi is among a process's ancestors. */
+function hasEngine(pid: number): boolean {
+  const parent = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  return parent > 1 && (isPulumi(parent) || hasEngine(parent));
 }
 
 /** Domains, machines, network and pool of this prefix that the state does not hold; domains first. */
