@@ -43,17 +43,8 @@ export const daemons: Readonly<Record<DaemonSection, Daemon>> = {
   fleet: {
     unit: "fleet.service",
     prefix: "FLEET_",
-    options: [
-      "agent_ttl",
-      "engine_reconcile_interval",
-      "etcd_request_timeout",
-      "metadata",
-      "verbosity",
-      "token_limit",
-      "disable_engine",
-      "disable_watches",
-    ],
-    owned: /^(etcd_.*|public_ip|authorized_keys_file|units_directory|systemd_user)$/,
+    options: ["agent_ttl", "engine_reconcile_interval", "etcd_request_timeout", "metadata", "verbosity"],
+    owned: /^(etcd_.*|public_ip)$/,
     owner: "nothing: fleet's etcd and address are the machine's own",
   },
   flannel: {
