@@ -1,9 +1,8 @@
-import * as pulumi from "@pulumi/pulumi";
 import { Cluster } from "./components/cluster";
 import { readConfig } from "./components/config";
 import { Taiga } from "./components/taiga";
 
-const { settings, kind, credentials } = readConfig();
+const { settings, kind, credentials, protectData } = readConfig();
 
 const cluster = new Cluster(settings.prefix, {
   settings,

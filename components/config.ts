@@ -6,7 +6,12 @@ import { type MachineKind, type Problem, readSettings, type Settings } from "./s
  * Reads and checks the stack's configuration, and what it asks of the host, before any resource is declared.
  * @throws pulumi.RunError, shown without a stack trace, with every field that cannot be, its value and the remedy.
  */
-export function readConfig(): { settings: Settings; kind: MachineKind; credentials: pulumi.Output<string> } {
+export function readConfig(): {
+  settings: Settings;
+  kind: MachineKind;
+  credentials: pulumi.Output<string>;
+  protectData: boolean;
+} {
   const config = new pulumi.Config("taiga");
   const stack = pulumi.getStack();
   const raw = {
@@ -36,7 +41,8 @@ export function readConfig(): { settings: Settings; kind: MachineKind; credentia
       `${file} taiga:machines.kind: "container" isolates machines less than virtual ones; write auto where the host has KVM`,
     );
   }
-  return { settings, kind, credentials };
+  const protectData = config.getBoolean("protectData") ?? stack !== "dev";
+  return { settings, kind, credentials, protectData };
 }
 
 const line = (file: string, { field, message }: Problem) => `${file} ${field}: ${message}`;

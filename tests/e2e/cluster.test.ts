@@ -14,6 +14,7 @@ const name = `e2e${kind === "container" ? "c" : "v"}`;
 const pool = `/var/lib/taiga/taiga-${name}`;
 const stack = new TestStack(name, {
   "taiga:machines": { count: 3, kind },
+  "taiga:protectData": false,
   "taiga:network": kind === "container" ? "10.93.0.0/24" : "10.92.0.0/24",
   "taiga:containers": kind === "container" ? "10.246.0.0/16" : "10.245.0.0/16",
 });
@@ -143,7 +144,7 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
   });
 
   it("sees by refresh a key changed behind its back, and up repairs it", async () => {
-    const key = "/taiga/config/database/name";
+    const key = "/taiga/config/database/postgres_db";
     const original = await stack.ssh(firstMachine(), `sudo etcdctl get --print-value-only ${key}`);
     await stack.ssh(firstMachine(), `sudo etcdctl put ${key} drifted`);
     assert.match(await stack.pulumi("refresh", "--yes", "--diff"), /drifted/);
@@ -178,7 +179,7 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
       while (reading) {
         const answers = await Promise.allSettled(
           outputs.machines.map(({ name: machine }) =>
-            stack.ssh(machine, "sudo etcdctl get /taiga/config/database/name"),
+            stack.ssh(machine, "sudo etcdctl get /taiga/config/database/postgres_db"),
           ),
         );
         if (answers.every((answer) => answer.status === "rejected")) lost += 1;

@@ -6,6 +6,7 @@ import { TestStack } from "../support/stack";
 /** Faults of the operator's side: the commands themselves are killed, on container machines, where a round is short. */
 const stack = new TestStack("e2ek", {
   "taiga:machines": { count: 3, kind: "container" },
+  "taiga:protectData": false,
   "taiga:network": "10.94.0.0/24",
   "taiga:containers": "10.247.0.0/16",
 });

@@ -8,6 +8,7 @@ import { TestStack } from "../support/stack";
 /** Bad input meets the real preview: one error with field, value and remedy, no stack trace, nothing created. */
 const config = {
   "taiga:machines": { count: 3, kind: "container" },
+  "taiga:protectData": false,
   "taiga:network": "10.95.0.0/24",
   "taiga:containers": "10.248.0.0/16",
 };
