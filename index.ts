@@ -8,7 +8,7 @@ const cluster = new Cluster(settings.prefix, {
   settings,
   kind,
   credentials,
-  protectData: pulumi.getStack() === "prod",
+  protectData,
 });
 const taiga = new Taiga("taiga", { cluster, credentials });
 
