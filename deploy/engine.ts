@@ -114,51 +114,54 @@ function install(from: string, to: string): void {
   renameSync(partial, to);
 }
 
-const pluginKey = (name: string) => contentKey({ files: [join(plugins, name)] });
-
 async function buildPlugins(progress: Progress): Promise<void> {
   const home = pulumiHome();
-  for (const { name, version } of resourcePlugins) {
-    if (isInstalled(home, name, version)) continue;
-    await buildPlugin(name, progress);
-  }
+  for (const plugin of resourcePlugins)
+    if (!isInstalled(home, plugin)) await buildPlugin(plugin.name, progress);
 }
 
-function buildPlugin(name: string, progress: Progress): Promise<string> {
-  return build({ moduleDir: join(plugins, name), package: "." }, `plugin ${name}`, progress);
-}
+type Plugin = (typeof resourcePlugins)[number];
 
-const pluginFolder = (home: string, name: string, version: string) =>
-  join(home, "plugins", `resource-${name}-v${version}`);
+const pluginKey = (name: string) => contentKey({ files: [join(plugins, name)] });
 
 /** What we install says what it was built from; without that it is somebody else's, which we leave alone. */
-const origin = (folder: string) => join(folder, "built-by-taiga-from");
+const origin = "built-by-taiga-from";
 
-function isInstalled(home: string, name: string, version: string): boolean {
-  const folder = pluginFolder(home, name, version);
+function isInstalled(home: string, { name, version }: Plugin): boolean {
+  const folder = join(home, "plugins", `resource-${name}-v${version}`);
   // Pulumi leaves the .partial file beside the folder while an installation is under way.
   if (!existsSync(join(folder, `pulumi-resource-${name}`)) || existsSync(`${folder}.partial`)) return false;
-  return !existsSync(origin(folder)) || readFileSync(origin(folder), "utf8") === pluginKey(name);
+  const from = join(folder, origin);
+  return !existsSync(from) || readFileSync(from, "utf8") === pluginKey(name);
+}
+
+/** Builds a folder as Pulumi keeps it: the program and where it is from. */
+function buildPlugin(name: string, progress: Progress): Promise<string> {
+  return cached("plugins", pluginKey(name), async (work) => {
+    progress.say(`building plugin ${name}`);
+    const out = join(work, `pulumi-resource-${name}`);
+    await goBuild({ moduleDir: join(plugins, name), package: ".", out, log: progress.log });
+    writeFileSync(join(work, origin), pluginKey(name));
+  });
 }
 
 async function installPlugin(
   pulumi: string,
   home: string,
-  { name, version }: { name: string; version: string },
+  plugin: Plugin,
   progress: Progress,
 ): Promise<void> {
-  if (isInstalled(home, name, version)) return;
+  if (isInstalled(home, plugin)) return;
+  const { name, version } = plugin;
+  const folder = await buildPlugin(name, progress);
   progress.say(`installing plugin ${name} ${version}`);
-  const file = await buildPlugin(name, progress);
-  const args = ["plugin", "install", "resource", name, version, "--file", file, "--reinstall"];
-  await run(pulumi, args, {
+  await run(pulumi, ["plugin", "install", "resource", name, version, "--file", folder, "--reinstall"], {
     log: progress.log,
     env: { PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
   });
-  writeFileSync(origin(pluginFolder(home, name, version)), pluginKey(name));
 }
 
-/** Builds into the cache and returns the program. */
+/** Builds one program into the cache and returns it. */
 async function build(what: Omit<GoBuild, "out" | "log">, says: string, progress: Progress): Promise<string> {
   const { moduleDir, ...values } = what;
   const folder = await cached("engine", contentKey({ files: [moduleDir], values }), async (work) => {
