@@ -40,31 +40,35 @@ func main() {
 
 type diff = func(context.Context, p.DiffRequest) (p.DiffResponse, error)
 
-// replaceOnTriggers makes a change of "triggers" a replacement, unless there is an update command to run instead.
+// replaceOnTriggers makes a change of "triggers" a replacement, unless there is an update command to run instead. It also
+// names whole properties as changed: a path within one is left out of the engine's one-line summary.
 func replaceOnTriggers(inputs diff) diff {
 	return func(ctx context.Context, req p.DiffRequest) (p.DiffResponse, error) {
 		resp, err := inputs(ctx, req)
-		if _, updates := req.Inputs.GetOk("update"); err != nil || updates {
+		if err != nil {
 			return resp, err
 		}
+		changes := map[string]p.PropertyDiff{}
 		for path, change := range resp.DetailedDiff {
-			if path == "triggers" || strings.HasPrefix(path, "triggers[") {
-				change.Kind = replacing(change.Kind)
-				resp.DetailedDiff[path] = change
+			property := path
+			if end := strings.IndexAny(path, ".["); end >= 0 {
+				property = path[:end]
+				change.Kind = p.Update
 			}
+			changes[property] = change
 		}
+		_, updates := req.Inputs.GetOk("update")
+		if change, ok := changes["triggers"]; ok && !updates {
+			change.Kind = replacing[change.Kind]
+			changes["triggers"] = change
+		}
+		resp.DetailedDiff = changes
 		return resp, nil
 	}
 }
 
-func replacing(kind p.DiffKind) p.DiffKind {
-	switch kind {
-	case p.Add:
-		return p.AddReplace
-	case p.Delete:
-		return p.DeleteReplace
-	case p.Update:
-		return p.UpdateReplace
-	}
-	return kind
+var replacing = map[p.DiffKind]p.DiffKind{
+	p.Add:    p.AddReplace,
+	p.Delete: p.DeleteReplace,
+	p.Update: p.UpdateReplace,
 }
