@@ -56,7 +56,7 @@ function prepare(rootfs: string): void {
   };
   write("etc/machine-id", "uninitialized\n"); // systemd then takes this for the first boot
   for (const file of readdirSync(at("etc/ssh"))) if (file.startsWith("ssh_host_")) rmSync(at(`etc/ssh/${file}`));
-  write("etc/systemd/system-preset/00-nothing.preset", "disable *\n"); // Ignition enables what a machine runs
+  write("etc/systemd/system-preset/50-nothing.preset", "disable *\n"); // after Ignition's 20, before the packages' own
   symlinkSync("/dev/null", at("etc/systemd/system/systemd-firstboot.service"));
   // Ignition relabels for SELinux without asking whether there is any: give it a policy with no file to relabel.
   write("etc/selinux/config", "SELINUX=disabled\nSELINUXTYPE=targeted\n");
