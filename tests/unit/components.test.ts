@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
+import { createCredentials } from "../../provider/credentials";
+
+interface Made {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+const made: Made[] = [];
+
+pulumi.runtime.setMocks(
+  {
+    newResource: ({ type, name, inputs, id }) => {
+      made.push({ type, name, inputs });
+      return { id: id || `${name}-id`, state: inputs };
+    },
+    call: () => ({}),
+  },
+  "taiga",
+  "test",
+  false,
+);
+
+const of = (type: string) => made.filter((each) => each.type === type);
+const one = (type: string, name: string): Record<string, unknown> => {
+  const found = made.find((each) => each.type === type && each.name === name);
+  assert.ok(found, `${type} ${name} among ${made.map((each) => each.name).join(", ")}`);
+  return found.inputs;
+};
+
+describe("the program of an emulated cluster", () => {
+  let url: string;
+
+  before(async () => {
+    // Components load after the mocks are set, as Pulumi's testing guide asks.
+    const { Cluster } = await import("../../components/cluster");
+    const { Taiga } = await import("../../components/taiga");
+    const { readSettings } = await import("../../components/settings");
+    const { settings } = readSettings({ prefix: "taiga-test", network: "10.50.0.0/24" });
+    const credentials = pulumi.secret(JSON.stringify(await createCredentials()));
+    const cluster = new Cluster("taiga-test", {
+      settings,
+      kind: "emulated",
+      credentials,
+      protectData: false,
+      transform: { machine: { domain: (args) => void Object.assign(args, { description: "transformed" }), data: { size: 1 } } },
+    });
+    const taiga = new Taiga("taiga", { cluster, credentials });
+    url = await new Promise((resolve) => taiga.url.apply(resolve));
+  });
+
+  it("gives each domain its name, kind, memory, disks in order and Ignition", () => {
+    const domains = of("libvirt:index/domain:Domain");
+    assert.deepEqual(domains.map(({ inputs }) => inputs.name).sort(), ["taiga-test-1", "taiga-test-2", "taiga-test-3"]);
+    const domain = one("libvirt:index/domain:Domain", "taiga-test-2-domain");
+    assert.equal(domain.type, "qemu");
+    assert.equal(domain.memory, 1280);
+    assert.equal(domain.running, true);
+    assert.deepEqual(domain.disks, ["overlay", "data", "payload"].map((disk) => ({ volumeId: `taiga-test-2-${disk}-id` })));
+    assert.equal(domain.coreosIgnition, "taiga-test-2-ignition-id");
+  });
+
+  it("lets a transform reach child resources, by function and by overlay", () => {
+    assert.equal(one("libvirt:index/domain:Domain", "taiga-test-1-domain").description, "transformed");
+    assert.equal(one("libvirt:index/volume:Volume", "taiga-test-1-data").size, 1);
+  });
+
+  it("plans addresses: no DHCP, each machine's own in its Ignition", () => {
+    const network = one("libvirt:index/network:Network", "taiga-test-network");
+    assert.deepEqual(network.addresses, ["10.50.0.0/24"]);
+    assert.deepEqual(network.dhcp, { enabled: false });
+    const ignition = JSON.stringify(one("libvirt:index/ignition:Ignition", "taiga-test-3-ignition").content);
+    const file = /cluster\.network.*?base64,([A-Za-z0-9+/=]+)/.exec(ignition.replaceAll("\\", ""))?.[1] ?? "";
+    assert.match(Buffer.from(file, "base64").toString() || decodeURIComponent(ignition), /10\.50\.0\.13/);
+  });
+
+  it("never puts the member count or list in Ignition, so that growth replaces no machine", () => {
+    const content = JSON.stringify(one("libvirt:index/ignition:Ignition", "taiga-test-1-ignition").content);
+    const decoded = [...content.matchAll(/base64,([A-Za-z0-9+/=]+)/g)].map(([, text]) => Buffer.from(text as string, "base64").toString());
+    for (const other of ["10.50.0.12", "10.50.0.13"]) assert.ok(![content, ...decoded].some((text) => text.includes(other)));
+  });
+
+  it("names overlays by image and Ignition, data volumes by machine alone", () => {
+    assert.match(String(one("libvirt:index/volume:Volume", "taiga-test-1-overlay").name), /^taiga-test-1-[0-9a-f]{12}-[0-9a-f]{12}$/);
+    assert.equal(one("libvirt:index/volume:Volume", "taiga-test-1-data").name, "taiga-test-1-data");
+  });
+
+  it("registers configuration, units of every instance and gates", () => {
+    const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ inputs }) => inputs.name);
+    for (const unit of ["taiga-db.service", "taiga-back@1.service", "taiga-back@2.service", "taiga-back-discovery@2.service", "taiga-gateway.service"]) {
+      assert.ok(units.includes(unit), unit);
+    }
+    assert.deepEqual(one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units, ["taiga-db.service", "taiga-db-discovery.service"]);
+    assert.equal(one("pulumi-nodejs:dynamic/etcd:Key", "/taiga/config/database/postgres_db").value, "taiga");
+  });
+
+  it("stores a dynamic resource's code as a short require", () => {
+    for (const { name, inputs } of made.filter(({ type }) => type.startsWith("pulumi-nodejs:dynamic"))) {
+      const code = JSON.stringify(inputs.__provider);
+      assert.ok(code.length < 500 && code.includes("taiga-provider/"), `${name}: ${code.length} characters`);
+    }
+  });
+
+  it("answers on the first machine", () => assert.equal(url, "http://10.50.0.11/"));
+});
