@@ -16,12 +16,15 @@ const unit = fc.record(
     name: name.map((each) => `${each}.service`),
     content: text,
     command: fc.constantFrom("start" as const, "stop" as const),
-    drop_ins: fc.uniqueArray(fc.record({ name: name.map((each) => `${each}.conf`), content: text }), {
-      selector: (dropIn) => dropIn.name,
-      minLength: 1,
-    }),
+    drop_ins: fc.uniqueArray(
+      fc.record({ name: name.map((each) => `${each}.conf`), content: text }, { noNullPrototype: true }),
+      {
+        selector: (dropIn) => dropIn.name,
+        minLength: 1,
+      },
+    ),
   },
-  { requiredKeys: ["name"] },
+  { requiredKeys: ["name"], noNullPrototype: true },
 );
 const user = fc.record(
   {
@@ -30,7 +33,7 @@ const user = fc.record(
     groups: fc.uniqueArray(name),
     ssh_authorized_keys: fc.uniqueArray(key),
   },
-  { requiredKeys: ["name"] },
+  { requiredKeys: ["name"], noNullPrototype: true },
 );
 const config: fc.Arbitrary<CloudConfig> = fc.record(
   {
@@ -46,9 +49,15 @@ const config: fc.Arbitrary<CloudConfig> = fc.record(
       { selector: (each) => each.path },
     ),
     units: fc.uniqueArray(unit, { selector: (each) => each.name }),
-    daemons: fc.record({ etcd2: fc.dictionary(name, name) }, { requiredKeys: [] }),
+    daemons: fc.record(
+      { etcd2: fc.dictionary(name, name, { noNullPrototype: true }) },
+      { requiredKeys: [], noNullPrototype: true },
+    ),
   },
-  { requiredKeys: ["ssh_authorized_keys", "users", "write_files", "units", "daemons"] },
+  {
+    requiredKeys: ["ssh_authorized_keys", "users", "write_files", "units", "daemons"],
+    noNullPrototype: true,
+  },
 );
 
 test("laying nothing over a configuration, or it over nothing, or it over itself, changes nothing", () => {

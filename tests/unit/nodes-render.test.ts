@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { nodeImage } from "../../images/artifacts";
@@ -155,8 +155,4 @@ coreos:
     assert.equal(`${stdout}${stderr}`, "");
     assert.equal(status, 0);
   }
-});
-
-test("nodes/node.yaml says it is cloud-config", () => {
-  assert.match(readFileSync(join(__dirname, "../../nodes/node.yaml"), "utf8"), /^#cloud-config\n/);
 });
