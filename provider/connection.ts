@@ -29,7 +29,10 @@ export class Connection {
   static fromConfig(config: ConfigReader): Connection {
     const read = (key: string) => config.get(`taiga:${key}`) ?? config.get(key);
     const credentials = read("credentials");
-    if (!credentials) throw new Error("taiga:credentials is missing from the stack's configuration; run ./deploy.sh once to make it");
+    if (!credentials)
+      throw new Error(
+        "taiga:credentials is missing from the stack's configuration; run ./deploy.sh once to make it",
+      );
     const key = JSON.stringify(["endpoints", "network", "machines", "prefix"].map(read));
     const known = Connection.#shared.get(key);
     if (known) return known;
@@ -38,10 +41,9 @@ export class Connection {
     return connection;
   }
 
-  machine(name: string): Machine {
-    const found = this.machines.find((machine) => machine.name === name);
-    if (!found) throw new Error(`${name} is none of this stack's machines: ${this.machines.map((each) => each.name).join(", ")}`);
-    return found;
+  /** A machine by its address, under the name the caller knows it by, wherever it answers. */
+  at({ name, address }: Pick<Machine, "name" | "address">): Machine {
+    return { ...this.machines.find((machine) => machine.address === address), name, address };
   }
 
   async close(): Promise<void> {
@@ -55,5 +57,6 @@ function machinesOf(read: (key: string) => string | undefined): readonly Machine
   const endpoints = read("endpoints");
   if (endpoints) return JSON.parse(endpoints) as Machine[];
   const { count = 3 } = JSON.parse(read("machines") ?? "{}") as { count?: number };
-  return plan({ prefix: read("prefix") ?? "taiga", cidr: read("network") ?? "10.77.0.0/24", count }).machines;
+  return plan({ prefix: read("prefix") ?? "machine", cidr: read("network") ?? "10.77.0.0/24", count })
+    .machines;
 }

@@ -51,20 +51,28 @@ export async function createCredentials(): Promise<Credentials> {
 export function parseCredentials(text: string): Credentials {
   try {
     const parsed = JSON.parse(text) as Partial<Credentials>;
-    if (parsed.caCertificate && parsed.caKey && parsed.operatorKey && parsed.seed) return parsed as Credentials;
+    if (parsed.caCertificate && parsed.caKey && parsed.operatorKey && parsed.seed)
+      return parsed as Credentials;
   } catch {
     // The parser's message would quote the secret.
   }
-  throw new Error("taiga:credentials is not what ./deploy.sh makes; take it out of the stack file and run ./deploy.sh");
+  throw new Error(
+    "taiga:credentials is not what ./deploy.sh makes; take it out of the stack file and run ./deploy.sh",
+  );
 }
 
 /** A secret for one purpose, 64 hexadecimal digits, the same each time it is asked for. */
 export function derive(credentials: Credentials, purpose: string): string {
-  return Buffer.from(hkdfSync("sha256", Buffer.from(credentials.seed, "hex"), "taiga", purpose, 32)).toString("hex");
+  return Buffer.from(hkdfSync("sha256", Buffer.from(credentials.seed, "hex"), "taiga", purpose, 32)).toString(
+    "hex",
+  );
 }
 
 export function machineId(credentials: Credentials, name: string): string {
-  return createHash("sha256").update(derive(credentials, `machine-id:${name}`)).digest("hex").slice(0, 32);
+  return createHash("sha256")
+    .update(derive(credentials, `machine-id:${name}`))
+    .digest("hex")
+    .slice(0, 32);
 }
 
 export interface SshKey {
@@ -87,7 +95,10 @@ export function operatorPublicKey(credentials: Credentials): string {
 /** Ed25519 in the OpenSSH container (PROTOCOL.key of OpenSSH), from a 32-byte seed. */
 function opensshKey(seed: Buffer, comment: string): SshKey {
   const pkcs8 = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
-  const spki = createPublicKey(createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" })).export({ format: "der", type: "spki" });
+  const spki = createPublicKey(createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" })).export({
+    format: "der",
+    type: "spki",
+  });
   const pub = spki.subarray(-32);
   const text = (value: string | Buffer) => {
     const bytes = Buffer.from(value);
@@ -100,7 +111,15 @@ function opensshKey(seed: Buffer, comment: string): SshKey {
   let secret = Buffer.concat([check, check, blob, text(Buffer.concat([seed, pub])), text(comment)]);
   for (let pad = 1; secret.length % 8 !== 0; pad += 1) secret = Buffer.concat([secret, Buffer.from([pad])]);
   const one = Buffer.from([0, 0, 0, 1]);
-  const file = Buffer.concat([Buffer.from("openssh-key-v1\0"), text("none"), text("none"), text(""), one, text(blob), text(secret)]);
+  const file = Buffer.concat([
+    Buffer.from("openssh-key-v1\0"),
+    text("none"),
+    text("none"),
+    text(""),
+    one,
+    text(blob),
+    text(secret),
+  ]);
   const body = file.toString("base64").replace(/.{70}/g, "$&\n");
   return {
     privateKey: `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`,
@@ -130,7 +149,10 @@ export async function mintCertificate(
     extensions: [
       new x509.BasicConstraintsExtension(false),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+      new x509.ExtendedKeyUsageExtension([
+        x509.ExtendedKeyUsage.serverAuth,
+        x509.ExtendedKeyUsage.clientAuth,
+      ]),
       new x509.SubjectAlternativeNameExtension([
         { type: "dns", value: "localhost" },
         { type: "dns", value: subject.commonName },
@@ -144,5 +166,7 @@ export async function mintCertificate(
 
 async function exportKey(key: webcrypto.CryptoKey | CryptoKey): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key as webcrypto.CryptoKey));
-  return createPrivateKey({ key: der, format: "der", type: "pkcs8" }).export({ format: "pem", type: "pkcs8" }).toString();
+  return createPrivateKey({ key: der, format: "der", type: "pkcs8" })
+    .export({ format: "pem", type: "pkcs8" })
+    .toString();
 }

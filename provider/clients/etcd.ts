@@ -1,4 +1,4 @@
-import { createServer, connect as dial, type AddressInfo } from "node:net";
+import { type AddressInfo, createServer, connect as dial } from "node:net";
 import { Etcd3 } from "etcd3";
 import { type Credentials, mintCertificate } from "../credentials";
 import type { Machine, SshPool } from "./ssh";
@@ -50,6 +50,8 @@ export class EtcdClients {
         privateKey: Buffer.from(key),
       },
       dialTimeout: 10_000,
+      // Every member's certificate names localhost; an address is no server name in TLS.
+      grpcOptions: { "grpc.ssl_target_name_override": "localhost" },
       defaultCallOptions: () => ({ deadline: Date.now() + 30_000 }),
     });
   }
@@ -67,11 +69,17 @@ export class EtcdClients {
     await this.ssh.connect(machine);
     const server = createServer((local) => {
       this.ssh.openTcp(machine, "127.0.0.1", port).then(
-        (remote) => local.pipe(remote).pipe(local).on("error", () => remote.destroy()),
+        (remote) =>
+          local
+            .pipe(remote)
+            .pipe(local)
+            .on("error", () => remote.destroy()),
         () => local.destroy(),
       );
     });
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve, reject) =>
+      server.once("error", reject).listen(0, "127.0.0.1", resolve),
+    );
     server.unref();
     this.#closers.push(() => server.close());
     return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -93,6 +101,8 @@ function reach(host: string, port: number): Promise<"open" | "refused" | "silent
     };
     socket.once("connect", () => done("open"));
     socket.once("timeout", () => done("silent"));
-    socket.once("error", (error: NodeJS.ErrnoException) => done(error.code === "ECONNREFUSED" ? "refused" : "silent"));
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      done(error.code === "ECONNREFUSED" ? "refused" : "silent"),
+    );
   });
 }

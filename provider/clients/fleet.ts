@@ -34,13 +34,23 @@ export class FleetClient {
   ) {}
 
   async unit(name: string): Promise<FleetUnit | undefined> {
-    const { status, body } = await this.#call("GET", `/units/${encodeURIComponent(name)}`, undefined, [200, 404]);
+    const { status, body } = await this.#call(
+      "GET",
+      `/units/${encodeURIComponent(name)}`,
+      undefined,
+      [200, 404],
+    );
     return status === 404 ? undefined : ({ options: [], ...(body as object) } as unknown as FleetUnit);
   }
 
   /** Creates the unit, or changes the desired state of one that is there: fleet ignores new options then. */
   async put(name: string, desiredState: DesiredState, options?: readonly UnitOption[]): Promise<void> {
-    await this.#call("PUT", `/units/${encodeURIComponent(name)}`, { name, desiredState, ...(options ? { options } : {}) }, [201, 204]);
+    await this.#call(
+      "PUT",
+      `/units/${encodeURIComponent(name)}`,
+      { name, desiredState, ...(options ? { options } : {}) },
+      [201, 204],
+    );
   }
 
   async remove(name: string): Promise<void> {
@@ -63,7 +73,12 @@ export class FleetClient {
     const all: T[] = [];
     let token = "";
     do {
-      const { body } = await this.#call("GET", `${path}${token && `?nextPageToken=${encodeURIComponent(token)}`}`, undefined, [200]);
+      const { body } = await this.#call(
+        "GET",
+        `${path}${token && `?nextPageToken=${encodeURIComponent(token)}`}`,
+        undefined,
+        [200],
+      );
       const page = body as { nextPageToken?: string } & Record<string, T[] | undefined>;
       all.push(...(page[field] ?? [])); // fleet leaves an empty array out
       token = page.nextPageToken ?? "";
@@ -72,7 +87,12 @@ export class FleetClient {
   }
 
   /** Tries each machine in turn, for about a minute: a fleetd may be down with its machine, or waiting for etcd. */
-  async #call(method: string, path: string, body: unknown, accepted: readonly number[]): Promise<{ status: number; body: unknown }> {
+  async #call(
+    method: string,
+    path: string,
+    body: unknown,
+    accepted: readonly number[],
+  ): Promise<{ status: number; body: unknown }> {
     let last = "";
     for (let round = 0; round < 6; round += 1) {
       if (round > 0) await sleep(1000 * 2 ** Math.min(round, 4));
@@ -92,7 +112,12 @@ export class FleetClient {
     throw new Error(`fleet on ${last}; look at \`systemctl status fleet\` there (npm run ssh -- MACHINE)`);
   }
 
-  async #once(machine: Machine, method: string, path: string, body: unknown): Promise<{ status: number; body: unknown }> {
+  async #once(
+    machine: Machine,
+    method: string,
+    path: string,
+    body: unknown,
+  ): Promise<{ status: number; body: unknown }> {
     const socket = await this.ssh.openUnixSocket(machine, "/run/fleet.sock");
     const payload = body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
@@ -103,7 +128,9 @@ export class FleetClient {
           headers: {
             host: "fleet",
             connection: "close",
-            ...(payload ? { "content-type": "application/json", "content-length": Buffer.byteLength(payload) } : {}),
+            ...(payload
+              ? { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }
+              : {}),
           },
           createConnection: () => socket as never,
         },

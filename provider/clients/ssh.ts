@@ -33,7 +33,10 @@ export class SshPool {
   }
 
   #connect(machine: Machine): Promise<Client> {
-    const expected = Buffer.from(hostKey(this.credentials, machine.address).publicKey.split(" ")[1] as string, "base64");
+    const expected = Buffer.from(
+      hostKey(this.credentials, machine.address).publicKey.split(" ")[1] as string,
+      "base64",
+    );
     return new Promise((resolve, reject) => {
       const client = new Client();
       const forget = () => this.#open.delete(machine.address);
@@ -83,7 +86,11 @@ export class SshPool {
   }
 
   /** Runs a command; `input` is the place for anything secret. */
-  async exec(machine: Machine, command: string, options: { input?: string; timeoutSeconds?: number } = {}): Promise<ExecResult> {
+  async exec(
+    machine: Machine,
+    command: string,
+    options: { input?: string; timeoutSeconds?: number } = {},
+  ): Promise<ExecResult> {
     const client = await this.connect(machine);
     const seconds = options.timeoutSeconds ?? 60;
     return new Promise((resolve, reject) => {
@@ -114,9 +121,16 @@ export class SshPool {
   }
 
   /** Runs a command that must succeed, and returns what it printed. */
-  async succeed(machine: Machine, command: string, options: { input?: string; timeoutSeconds?: number } = {}): Promise<string> {
+  async succeed(
+    machine: Machine,
+    command: string,
+    options: { input?: string; timeoutSeconds?: number } = {},
+  ): Promise<string> {
     const { code, stdout, stderr } = await this.exec(machine, command, options);
-    if (code !== 0) throw new Error(`${machine.name}: \`${command}\` ended with ${code}: ${(stderr || stdout).trim().slice(-500)}`);
+    if (code !== 0)
+      throw new Error(
+        `${machine.name}: \`${command}\` ended with ${code}: ${(stderr || stdout).trim().slice(-500)}`,
+      );
     return stdout;
   }
 
@@ -155,4 +169,3 @@ export class SshPool {
 function unref(client: Client): void {
   (client as unknown as { _sock?: { unref(): void } })._sock?.unref();
 }
-

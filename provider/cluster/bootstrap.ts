@@ -9,6 +9,10 @@ export interface Joining {
   readonly state: "new" | "existing";
 }
 
+/** The environment of a machine's etcd. It says `new` only until the member is healthy: see `howToJoin`. */
+export const memberEnvironment = ({ cluster, state }: Joining): string =>
+  `ETCD_INITIAL_CLUSTER=${cluster}\nETCD_INITIAL_CLUSTER_STATE=${state}\nETCD_INITIAL_CLUSTER_TOKEN=taiga\n`;
+
 const peer = (machine: Machine) => `${machine.name}=https://${machine.address}:2380`;
 
 /** What a machine's data volume knows of its membership; `undefined` on a blank one. */
@@ -23,11 +27,18 @@ export async function membershipOn(ssh: SshPool, machine: Machine): Promise<stri
  * being made part of the very same new cluster: otherwise a machine that lost its disk could start a second one.
  * @returns undefined while some machine cannot be asked yet.
  */
-export async function howToJoin(connection: Connection, machine: Machine, planned: readonly Machine[]): Promise<Joining | undefined> {
+export async function howToJoin(
+  connection: Connection,
+  machine: Machine,
+  planned: readonly Machine[],
+): Promise<Joining | undefined> {
   const others = planned.filter(({ name }) => name !== machine.name);
   const cluster = planned.map(peer).join(",");
-  const seen = await Promise.all(others.map((other) => membershipOn(connection.ssh, other).catch(() => null)));
-  const isNew = (env: string | undefined | null) => env === undefined || env?.includes(`ETCD_INITIAL_CLUSTER=${cluster}\n`);
+  const seen = await Promise.all(
+    others.map((other) => membershipOn(connection.ssh, other).catch(() => null)),
+  );
+  const isNew = (env: string | undefined | null) =>
+    env === undefined || env === memberEnvironment({ cluster, state: "new" });
   const running = await runningMembers(connection, others).catch(() => undefined);
   if (running) {
     const mine = running.find(({ peerURLs }) => peerURLs.includes(`https://${machine.address}:2380`));
@@ -46,12 +57,15 @@ interface Member {
   readonly clientURLs: string[];
 }
 
-async function runningMembers(connection: Connection, others: readonly Machine[]): Promise<Member[] | undefined> {
+async function runningMembers(
+  connection: Connection,
+  others: readonly Machine[],
+): Promise<Member[] | undefined> {
   for (const other of others) {
     const client = await connection.etcd.member(other).catch(() => undefined);
     if (!client) continue;
     try {
-      await client.get("/taiga/health").exec(); // only a cluster with a quorum counts
+      await within(5_000, client.get("/taiga/health").exec()); // only a cluster with a quorum counts
       return (await client.cluster.memberList({})).members as Member[];
     } catch {
       // this one has none; ask the next
@@ -62,9 +76,28 @@ async function runningMembers(connection: Connection, others: readonly Machine[]
   return undefined;
 }
 
-async function addMember(connection: Connection, machine: Machine, stale: string | undefined): Promise<string> {
+async function addMember(
+  connection: Connection,
+  machine: Machine,
+  stale: string | undefined,
+): Promise<string> {
   const etcd = await connection.etcd.client();
   if (stale) await etcd.cluster.memberRemove({ ID: stale });
-  const { members } = (await etcd.cluster.memberAdd({ peerURLs: [`https://${machine.address}:2380`] })) as { members: Member[] };
-  return members.flatMap(({ name, peerURLs }) => peerURLs.map((url) => `${name || machine.name}=${url}`)).join(",");
+  const { members } = (await etcd.cluster.memberAdd({ peerURLs: [`https://${machine.address}:2380`] })) as {
+    members: Member[];
+  };
+  return members
+    .flatMap(({ name, peerURLs }) => peerURLs.map((url) => `${name || machine.name}=${url}`))
+    .join(",");
+}
+
+/** An etcd without a quorum answers late or never. */
+export function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
+  answer.catch(() => {});
+  return Promise.race([
+    answer,
+    new Promise<never>((_, reject) =>
+      setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds).unref(),
+    ),
+  ]);
 }

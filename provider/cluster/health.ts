@@ -1,13 +1,14 @@
-import type { Connection } from "../connection";
-import type { Machine } from "../clients/ssh";
 import { FleetClient } from "../clients/fleet";
+import type { Machine } from "../clients/ssh";
+import type { Connection } from "../connection";
+import { within } from "./bootstrap";
 
 /** Asks a machine's own etcd for its health with a read that needs a quorum. */
 export async function etcdLacks(connection: Connection, machine: Machine): Promise<string | undefined> {
   let client: Awaited<ReturnType<typeof connection.etcd.member>> | undefined;
   try {
     client = await connection.etcd.member(machine);
-    await client.get("/taiga/health").exec();
+    await within(10_000, client.get("/taiga/health").exec());
     return undefined;
   } catch (error) {
     return `etcd: ${(error as Error).message.split(";")[0]}`;
@@ -17,7 +18,10 @@ export async function etcdLacks(connection: Connection, machine: Machine): Promi
 }
 
 /** What the cluster lacks of these machines, by name: etcd health, presence in fleet, a subnet of flannel's. */
-export async function clusterLacks(connection: Connection, machines: readonly Machine[]): Promise<string | undefined> {
+export async function clusterLacks(
+  connection: Connection,
+  machines: readonly Machine[],
+): Promise<string | undefined> {
   const fleet = new FleetClient(connection.machines, connection.ssh);
   const [health, present, leases] = await Promise.all([
     Promise.all(machines.map(async (machine) => ({ machine, lacks: await etcdLacks(connection, machine) }))),
@@ -27,7 +31,9 @@ export async function clusterLacks(connection: Connection, machines: readonly Ma
       .then((etcd) => etcd.getAll().prefix("/coreos.com/network/subnets/").strings())
       .catch(() => ({})),
   ]);
-  const publicIps = Object.values(leases as Record<string, string>).map((lease) => (JSON.parse(lease) as { PublicIP?: string }).PublicIP);
+  const publicIps = Object.values(leases as Record<string, string>).map(
+    (lease) => (JSON.parse(lease) as { PublicIP?: string }).PublicIP,
+  );
   const lacking = health.flatMap(({ machine, lacks }) => {
     const missing = [
       ...(lacks ? [lacks] : []),

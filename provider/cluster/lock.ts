@@ -29,10 +29,15 @@ export class ReplacementLock {
         }
         this.#holder = undefined;
       }
-      if (Date.now() > until) throw new Error(`${machine}: another machine has been in replacement for ${timeoutSeconds} s; look at etcdctl get ${key}`);
+      if (Date.now() > until)
+        throw new Error(
+          `${machine}: another machine has been in replacement for ${timeoutSeconds} s; look at etcdctl get ${key}`,
+        );
       if (Date.now() - told > 10_000) {
         told = Date.now();
-        console.error(`${machine}: waits its turn to be replaced, after ${this.#holder ?? "a machine of another update"}`);
+        console.error(
+          `${machine}: waits its turn to be replaced, after ${this.#holder ?? "a machine of another update"}`,
+        );
       }
       await sleep(500);
     }
@@ -42,7 +47,11 @@ export class ReplacementLock {
     const lease = etcd.lease(ttl, { autoKeepAlive: true });
     lease.on("lost", () => {}); // the cluster may be below full strength for a moment; holders in this process still queue
     const id = await lease.grant();
-    const done = await etcd.if(key, "Version", "==", 0).then(etcd.put(key).value(machine).lease(id)).else(etcd.get(key)).commit();
+    const done = await etcd
+      .if(key, "Version", "==", 0)
+      .then(etcd.put(key).value(machine).lease(id))
+      .else(etcd.get(key))
+      .commit();
     const holder = done.responses[0]?.response_range?.kvs[0]?.value.toString();
     if (done.succeeded || holder === machine) {
       this.#lease = lease;

@@ -10,6 +10,13 @@ export interface ReadinessArgs {
 /** A gate: every etcd member healthy, every machine in fleet, every subnet leased. Reports who lacks what while it waits. */
 export class Readiness extends pulumi.dynamic.Resource {
   constructor(name: string, args: ReadinessArgs, options?: pulumi.CustomResourceOptions) {
-    super(require("taiga-provider/readiness.cjs") as dynamic.ResourceProvider, name, { ...args }, options, "cluster", "Readiness");
+    super(
+      require("taiga-provider/readiness.cjs") as dynamic.ResourceProvider,
+      name,
+      { ...args },
+      options,
+      "cluster",
+      "Readiness",
+    );
   }
 }

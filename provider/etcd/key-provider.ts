@@ -1,6 +1,6 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import type { Etcd3 } from "etcd3";
-import { Connection, type ConfigReader } from "../connection";
+import { type ConfigReader, Connection } from "../connection";
 
 /** What is stored of a key. The value is secret in the state when it was given as a secret. */
 export interface KeyState {
@@ -32,7 +32,10 @@ export async function check(_olds: KeyInputs, news: KeyInputs): Promise<dynamic.
     });
   }
   if (news.value !== undefined && typeof news.value === "number") {
-    failures.push({ property: "value", reason: `${news.value} is a number; etcd stores text: write "${news.value}"` });
+    failures.push({
+      property: "value",
+      reason: `${news.value} is a number; etcd stores text: write "${news.value}"`,
+    });
   }
   return { inputs: news, failures };
 }
@@ -66,10 +69,17 @@ export async function read(id: string, props?: KeyState): Promise<dynamic.ReadRe
   const found = kvs[0];
   if (!found) return {};
   const value = found.value.toString();
-  return { id, props: { ...(props ?? { key: id }), key: id, value, revision: found.mod_revision } as KeyState };
+  return {
+    id,
+    props: { ...(props ?? { key: id }), key: id, value, revision: found.mod_revision } as KeyState,
+  };
 }
 
-export async function update(id: string, old: KeyState, news: KeyInputs): Promise<dynamic.UpdateResult<KeyState>> {
+export async function update(
+  id: string,
+  old: KeyState,
+  news: KeyInputs,
+): Promise<dynamic.UpdateResult<KeyState>> {
   const etcd = await client();
   const done = await etcd
     .if(id, "Mod", "==", old.revision)
@@ -91,7 +101,11 @@ export async function update(id: string, old: KeyState, news: KeyInputs): Promis
 
 async function remove(id: string, props: KeyState): Promise<void> {
   const etcd = await client();
-  const done = await etcd.if(id, "Mod", "==", props.revision).then(etcd.delete().key(id)).else(etcd.get(id)).commit();
+  const done = await etcd
+    .if(id, "Mod", "==", props.revision)
+    .then(etcd.delete().key(id))
+    .else(etcd.get(id))
+    .commit();
   const found = done.succeeded ? undefined : done.responses[0]?.response_range?.kvs[0];
   if (found) {
     throw new Error(
@@ -100,4 +114,5 @@ async function remove(id: string, props: KeyState): Promise<void> {
     );
   }
 }
+
 export { remove as delete };

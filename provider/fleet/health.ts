@@ -17,7 +17,9 @@ export async function lackingOf(fleet: FleetClient, names: readonly string[]): P
       const state = states.find((each) => each.name === name && each.machineID === id);
       const where = machines.find((machine) => machine.id === id)?.primaryIP ?? "no machine yet";
       if (state?.systemdActiveState !== "active") {
-        lacks.push(`${name} on ${where} is ${state ? `${state.systemdActiveState}/${state.systemdSubState}` : "not loaded"}`);
+        lacks.push(
+          `${name} on ${where} is ${state ? `${state.systemdActiveState}/${state.systemdSubState}` : "not loaded"}`,
+        );
       }
     }
   }
@@ -25,18 +27,26 @@ export async function lackingOf(fleet: FleetClient, names: readonly string[]): P
 }
 
 /** A unit that systemd has given up on, with its last log lines from the machine it failed on. */
-export async function failures(connection: Connection, fleet: FleetClient, names: readonly string[]): Promise<string> {
+export async function failures(
+  connection: Connection,
+  fleet: FleetClient,
+  names: readonly string[],
+): Promise<string> {
   const [states, machines] = await Promise.all([fleet.states(), fleet.listMachines()]);
-  const bad = states.filter(({ name, systemdActiveState }) => names.includes(name) && systemdActiveState !== "active");
+  const bad = states.filter(
+    ({ name, systemdActiveState }) => names.includes(name) && systemdActiveState !== "active",
+  );
   const logs = await Promise.all(
     bad.slice(0, 3).map(async ({ name, machineID }) => {
       const address = machines.find(({ id }) => id === machineID)?.primaryIP;
       const machine = connection.machines.find((each) => each.address === address);
       if (!machine) return "";
-      const { stdout } = await connection.ssh.exec(machine, `sudo journalctl -u '${name}' -n 15 --no-pager -o cat`);
+      const { stdout } = await connection.ssh.exec(
+        machine,
+        `sudo journalctl -u '${name}' -n 15 --no-pager -o cat`,
+      );
       return `\n${name} on ${machine.name}, its last log lines:\n${stdout.trimEnd()}`;
     }),
   );
   return logs.join("");
 }
-

@@ -1,6 +1,6 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { FleetClient } from "../clients/fleet";
-import { Connection, type ConfigReader } from "../connection";
+import { type ConfigReader, Connection } from "../connection";
 import { waitUntil } from "../progress";
 import { failures, lackingOf } from "./health";
 
@@ -17,7 +17,11 @@ export async function configure(request: { config: ConfigReader }): Promise<void
   connection = Connection.fromConfig(request.config);
 }
 
-export async function diff(_id: string, old: RolloutInputs, news: RolloutInputs): Promise<dynamic.DiffResult> {
+export async function diff(
+  _id: string,
+  old: RolloutInputs,
+  news: RolloutInputs,
+): Promise<dynamic.DiffResult> {
   return { changes: old.revision !== news.revision || old.units.join() !== news.units.join(), replaces: [] };
 }
 
@@ -33,7 +37,10 @@ export async function create(inputs: RolloutInputs): Promise<dynamic.CreateResul
     await waitUntil(wait, async () => {
       const missing = await lackingOf(fleet, inputs.units);
       // Agents look every five seconds; writing the wish again makes them look now.
-      if (missing) await Promise.all(inputs.units.filter((unit) => missing.includes(unit)).map((unit) => fleet.put(unit, "launched")));
+      if (missing)
+        await Promise.all(
+          inputs.units.filter((unit) => missing.includes(unit)).map((unit) => fleet.put(unit, "launched")),
+        );
       return missing;
     });
   } catch (error) {
@@ -42,10 +49,15 @@ export async function create(inputs: RolloutInputs): Promise<dynamic.CreateResul
   return { id: inputs.units.join(), outs: inputs };
 }
 
-export async function update(_id: string, _old: RolloutInputs, news: RolloutInputs): Promise<dynamic.UpdateResult<RolloutInputs>> {
+export async function update(
+  _id: string,
+  _old: RolloutInputs,
+  news: RolloutInputs,
+): Promise<dynamic.UpdateResult<RolloutInputs>> {
   const { outs } = await create(news);
   return outs ? { outs } : {};
 }
 
 async function remove(): Promise<void> {}
+
 export { remove as delete };

@@ -35,7 +35,8 @@ const exclusive: readonly (readonly [string, string])[] = [
   ["Global", "Replaces"],
   ["Conflicts", "Replaces"],
 ];
-const unitName = /^[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]*)?\.(service|socket|device|mount|automount|timer|path)$/;
+const unitName =
+  /^[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]*)?\.(service|socket|device|mount|automount|timer|path)$/;
 
 /**
  * Reads a unit file by systemd's syntax, as fleet does: comments, sections, options that may repeat, and lines that
@@ -63,9 +64,13 @@ export function parseUnitFile(text: string, file: string): UnitOption[] {
     }
     const assignment = /^([^=\s][^=]*?)\s*=\s*(.*)$/s.exec(content);
     if (!assignment) {
-      problems.push(`${file}:${line}: ${JSON.stringify(content)} is no assignment; write Option=value, or # before a comment`);
+      problems.push(
+        `${file}:${line}: ${JSON.stringify(content)} is no assignment; write Option=value, or # before a comment`,
+      );
     } else if (section === undefined) {
-      problems.push(`${file}:${line}: ${JSON.stringify(content)} stands before any section; write [Unit] or [Service] above it`);
+      problems.push(
+        `${file}:${line}: ${JSON.stringify(content)} stands before any section; write [Unit] or [Service] above it`,
+      );
     } else {
       options.push({ section, name: assignment[1] as string, value: assignment[2] as string, line });
     }
@@ -86,8 +91,13 @@ function check(options: readonly Located[], file: string): string[] {
       problems.push(`${file}:${line}: ${name} has no value; give it one, or take the line out`);
     } else if (canonical === "Global" && !/^(true|false)$/.test(value)) {
       problems.push(`${file}:${line}: Global=${value}: fleet knows true and false; write Global=true`);
-    } else if (canonical === "MachineMetadata" && !/^"?[^\s=]+=[^\s=]+"?(\s+"?[^\s=]+=[^\s=]+"?)*$/.test(value)) {
-      problems.push(`${file}:${line}: MachineMetadata=${value}: write key=value, such as MachineMetadata=index=1`);
+    } else if (
+      canonical === "MachineMetadata" &&
+      !/^"?[^\s=]+=[^\s=]+"?(\s+"?[^\s=]+=[^\s=]+"?)*$/.test(value)
+    ) {
+      problems.push(
+        `${file}:${line}: MachineMetadata=${value}: write key=value, such as MachineMetadata=index=1`,
+      );
     }
   }
   const firsts = new Map<string, Located>();
@@ -104,21 +114,28 @@ function check(options: readonly Located[], file: string): string[] {
       );
     }
   }
-  if (options.length === 0) problems.push(`${file}: has no options; write a [Service] section with ExecStart=`);
+  if (options.length === 0)
+    problems.push(`${file}: has no options; write a [Service] section with ExecStart=`);
   return problems;
 }
 
 export function isGlobal(options: readonly UnitOption[]): boolean {
-  return options.some(({ section, name, value }) => section === "X-Fleet" && name === "Global" && value === "true");
+  return options.some(
+    ({ section, name, value }) => section === "X-Fleet" && name === "Global" && value === "true",
+  );
 }
 
 /** @throws Error for what is no unit's name, or a template's where an instance is wanted. */
 export function checkUnitName(name: string): void {
   if (!unitName.test(name)) {
-    throw new Error(`${JSON.stringify(name)} is no unit's name; write one such as "taiga-db.service" or "taiga-back@1.service"`);
+    throw new Error(
+      `${JSON.stringify(name)} is no unit's name; write one such as "taiga-db.service" or "taiga-back@1.service"`,
+    );
   }
   if (name.includes("@.")) {
-    throw new Error(`${JSON.stringify(name)} is a template, which fleet cannot run; name an instance, such as "${name.replace("@.", "@1.")}"`);
+    throw new Error(
+      `${JSON.stringify(name)} is a template, which fleet cannot run; name an instance, such as "${name.replace("@.", "@1.")}"`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { type DesiredState, FleetClient } from "../clients/fleet";
-import { Connection, type ConfigReader } from "../connection";
+import { type ConfigReader, Connection } from "../connection";
 import { waitUntil } from "../progress";
 import { failures, lackingOf } from "./health";
 import { checkUnitName, formatUnitFile, parseUnitFile, UnitFileError } from "./unit-file";
@@ -43,9 +43,13 @@ export async function check(_olds: UnitInputs, news: UnitInputs): Promise<dynami
     }
   };
   if (typeof news.name === "string") attempt("name", () => checkUnitName(news.name));
-  if (typeof news.content === "string") attempt("content", () => parseUnitFile(news.content, news.file ?? news.name));
+  if (typeof news.content === "string")
+    attempt("content", () => parseUnitFile(news.content, news.file ?? news.name));
   if (typeof news.desiredState === "string" && !states.includes(news.desiredState)) {
-    failed.push({ property: "desiredState", reason: `${JSON.stringify(news.desiredState)} is no state; write one of ${states.join(", ")}` });
+    failed.push({
+      property: "desiredState",
+      reason: `${JSON.stringify(news.desiredState)} is no state; write one of ${states.join(", ")}`,
+    });
   }
   return { inputs: news, failures: failed };
 }
@@ -67,7 +71,9 @@ export async function create(inputs: UnitInputs): Promise<dynamic.CreateResult<U
   const there = await client.unit(inputs.name);
   const options = optionsOf(inputs);
   if (there && JSON.stringify(there.options) !== JSON.stringify(options)) {
-    throw new Error(`${inputs.name} is in fleet already with other options; \`fleetctl destroy ${inputs.name}\` on a machine, then again`);
+    throw new Error(
+      `${inputs.name} is in fleet already with other options; \`fleetctl destroy ${inputs.name}\` on a machine, then again`,
+    );
   }
   await client.put(inputs.name, inputs.desiredState, options);
   return { id: inputs.name, outs: inputs };
@@ -82,7 +88,11 @@ export async function read(id: string, props?: UnitInputs): Promise<dynamic.Read
 }
 
 /** fleetd ignores new options on a unit it knows, so a changed file is a delete, then a create. */
-export async function update(id: string, old: UnitInputs, news: UnitInputs): Promise<dynamic.UpdateResult<UnitInputs>> {
+export async function update(
+  id: string,
+  old: UnitInputs,
+  news: UnitInputs,
+): Promise<dynamic.UpdateResult<UnitInputs>> {
   const { fleet: client } = connected();
   if (sameOptions(old, news)) {
     await client.put(id, news.desiredState);
@@ -119,13 +129,17 @@ async function untilActive(id: string): Promise<void> {
 async function remove(id: string): Promise<void> {
   const { fleet: client } = connected();
   await client.remove(id);
-  await waitUntil({ what: `unit ${id} to stop`, timeoutSeconds: 120, lookAt: "`fleetctl list-units` on a machine" }, async () => {
-    const left = (await client.states()).filter(({ name }) => name === id);
-    return left.length === 0 ? undefined : `${left.length} machines still hold it`;
-  });
+  await waitUntil(
+    { what: `unit ${id} to stop`, timeoutSeconds: 120, lookAt: "`fleetctl list-units` on a machine" },
+    async () => {
+      const left = (await client.states()).filter(({ name }) => name === id);
+      return left.length === 0 ? undefined : `${left.length} machines still hold it`;
+    },
+  );
 }
 
 async function destroy(id: string): Promise<void> {
   await remove(id);
 }
+
 export { destroy as delete };

@@ -35,9 +35,15 @@ describe("the program of an emulated cluster", () => {
 
   before(async () => {
     // Components load after the mocks are set, as Pulumi's testing guide asks.
-    const { Cluster } = await import("../../components/cluster");
-    const { Taiga } = await import("../../components/taiga");
-    const { readSettings } = await import("../../components/settings");
+    const { Cluster } = (await import(
+      "../../components/cluster.js"
+    )) as typeof import("../../components/cluster.js");
+    const { Taiga } = (await import(
+      "../../components/taiga.js"
+    )) as typeof import("../../components/taiga.js");
+    const { readSettings } = (await import(
+      "../../components/settings.js"
+    )) as typeof import("../../components/settings.js");
     const { settings } = readSettings({ prefix: "taiga-test", network: "10.50.0.0/24" });
     const credentials = pulumi.secret(JSON.stringify(await createCredentials()));
     const cluster = new Cluster("taiga-test", {
@@ -45,7 +51,12 @@ describe("the program of an emulated cluster", () => {
       kind: "emulated",
       credentials,
       protectData: false,
-      transform: { machine: { domain: (args) => void Object.assign(args, { description: "transformed" }), data: { size: 1 } } },
+      transform: {
+        machine: {
+          domain: (args) => void Object.assign(args, { description: "transformed" }),
+          data: { size: 1 },
+        },
+      },
     });
     const taiga = new Taiga("taiga", { cluster, credentials });
     url = await new Promise((resolve) => taiga.url.apply(resolve));
@@ -53,12 +64,19 @@ describe("the program of an emulated cluster", () => {
 
   it("gives each domain its name, kind, memory, disks in order and Ignition", () => {
     const domains = of("libvirt:index/domain:Domain");
-    assert.deepEqual(domains.map(({ inputs }) => inputs.name).sort(), ["taiga-test-1", "taiga-test-2", "taiga-test-3"]);
+    assert.deepEqual(domains.map(({ inputs }) => inputs.name).sort(), [
+      "taiga-test-1",
+      "taiga-test-2",
+      "taiga-test-3",
+    ]);
     const domain = one("libvirt:index/domain:Domain", "taiga-test-2-domain");
     assert.equal(domain.type, "qemu");
     assert.equal(domain.memory, 1280);
     assert.equal(domain.running, true);
-    assert.deepEqual(domain.disks, ["overlay", "data", "payload"].map((disk) => ({ volumeId: `taiga-test-2-${disk}-id` })));
+    assert.deepEqual(
+      domain.disks,
+      ["overlay", "data", "payload"].map((disk) => ({ volumeId: `taiga-test-2-${disk}-id` })),
+    );
     assert.equal(domain.coreosIgnition, "taiga-test-2-ignition-id");
   });
 
@@ -78,21 +96,36 @@ describe("the program of an emulated cluster", () => {
 
   it("never puts the member count or list in Ignition, so that growth replaces no machine", () => {
     const content = JSON.stringify(one("libvirt:index/ignition:Ignition", "taiga-test-1-ignition").content);
-    const decoded = [...content.matchAll(/base64,([A-Za-z0-9+/=]+)/g)].map(([, text]) => Buffer.from(text as string, "base64").toString());
-    for (const other of ["10.50.0.12", "10.50.0.13"]) assert.ok(![content, ...decoded].some((text) => text.includes(other)));
+    const decoded = [...content.matchAll(/base64,([A-Za-z0-9+/=]+)/g)].map(([, text]) =>
+      Buffer.from(text as string, "base64").toString(),
+    );
+    for (const other of ["10.50.0.12", "10.50.0.13"])
+      assert.ok(![content, ...decoded].some((text) => text.includes(other)));
   });
 
   it("names overlays by image and Ignition, data volumes by machine alone", () => {
-    assert.match(String(one("libvirt:index/volume:Volume", "taiga-test-1-overlay").name), /^taiga-test-1-[0-9a-f]{12}-[0-9a-f]{12}$/);
+    assert.match(
+      String(one("libvirt:index/volume:Volume", "taiga-test-1-overlay").name),
+      /^taiga-test-1-[0-9a-f]{12}-[0-9a-f]{12}$/,
+    );
     assert.equal(one("libvirt:index/volume:Volume", "taiga-test-1-data").name, "taiga-test-1-data");
   });
 
   it("registers configuration, units of every instance and gates", () => {
     const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ inputs }) => inputs.name);
-    for (const unit of ["taiga-db.service", "taiga-back@1.service", "taiga-back@2.service", "taiga-back-discovery@2.service", "taiga-gateway.service"]) {
+    for (const unit of [
+      "taiga-db.service",
+      "taiga-back@1.service",
+      "taiga-back@2.service",
+      "taiga-back-discovery@2.service",
+      "taiga-gateway.service",
+    ]) {
       assert.ok(units.includes(unit), unit);
     }
-    assert.deepEqual(one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units, ["taiga-db.service", "taiga-db-discovery.service"]);
+    assert.deepEqual(one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units, [
+      "taiga-db.service",
+      "taiga-db-discovery.service",
+    ]);
     assert.equal(one("pulumi-nodejs:dynamic/etcd:Key", "/taiga/config/database/postgres_db").value, "taiga");
   });
 

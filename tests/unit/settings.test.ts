@@ -15,17 +15,41 @@ describe("a stack's settings", () => {
   });
 
   const refusals: readonly [string, object, RegExp][] = [
-    ["memory below what boots", { machines: { memory: 256 } }, /taiga:machines\.memory: 256 MiB is below.*write 1280/],
+    [
+      "memory below what boots",
+      { machines: { memory: 256 } },
+      /taiga:machines\.memory: 256 MiB is below.*write 1280/,
+    ],
     ["memory that is no number", { machines: { memory: "1G" } }, /taiga:machines\.memory: "1G"/],
-    ["an unknown image", { machines: { image: "slackware" } }, /taiga:machines\.image: "slackware" is not known; write one of debian/],
-    ["an unknown kind", { machines: { kind: "xen" } }, /taiga:machines\.kind: "xen".*auto, kvm, emulated, container/],
+    [
+      "an unknown image",
+      { machines: { image: "slackware" } },
+      /taiga:machines\.image: "slackware" is not known; write one of debian/,
+    ],
+    [
+      "an unknown kind",
+      { machines: { kind: "xen" } },
+      /taiga:machines\.kind: "xen".*auto, kvm, emulated, container/,
+    ],
     ["a field that is none", { machines: { mem: 1 } }, /taiga:machines\.mem: 1 .*count, kind, memory/],
     ["a network that is none", { network: "10.0.0" }, /taiga:network: .*10\.0\.0/],
     ["a network too small", { network: "10.77.0.0/29" }, /taiga:network: .*10\.77\.0\.0\/29.*write/],
-    ["networks that overlap", { network: "10.244.1.0/24" }, /taiga:containers: .*overlaps taiga:network 10\.244\.1\.0\/24/],
+    [
+      "networks that overlap",
+      { network: "10.244.1.0/24" },
+      /taiga:containers: .*overlaps taiga:network 10\.244\.1\.0\/24/,
+    ],
     ["a pool that is not absolute", { pool: "pool" }, /taiga:pool: "pool" is not absolute/],
-    ["broken cloud-config", { cloudConfig: "#cloud-config\nwrite_files:\n  - path: etc/x\n" }, /taiga:cloudConfig.*write_files\[0\]\.path.*etc\/x/],
-    ["cloud-config without its first line", { cloudConfig: "hostname: x" }, /taiga:cloudConfig.*#cloud-config/],
+    [
+      "broken cloud-config",
+      { cloudConfig: "#cloud-config\nwrite_files:\n  - path: etc/x\n" },
+      /taiga:cloudConfig.*write_files\[0\]\.path.*etc\/x/,
+    ],
+    [
+      "cloud-config without its first line",
+      { cloudConfig: "hostname: x" },
+      /taiga:cloudConfig.*#cloud-config/,
+    ],
   ];
   for (const [what, raw, expected] of refusals) {
     it(`are refused: ${what}`, () => {
@@ -42,10 +66,18 @@ describe("a stack's settings", () => {
 
   it("never throw, whatever stands in the file", () => {
     fc.assert(
-      fc.property(fc.record({ machines: fc.anything(), network: fc.string(), containers: fc.string(), pool: fc.string() }), (raw) => {
-        const { problems } = readSettings({ prefix: "p", ...raw });
-        for (const { message } of problems) assert.doesNotMatch(message, /\n\s+at /);
-      }),
+      fc.property(
+        fc.record({
+          machines: fc.anything(),
+          network: fc.string(),
+          containers: fc.string(),
+          pool: fc.string(),
+        }),
+        (raw) => {
+          const { problems } = readSettings({ prefix: "p", ...raw });
+          for (const { message } of problems) assert.doesNotMatch(message, /\n\s+at /);
+        },
+      ),
     );
   });
 });

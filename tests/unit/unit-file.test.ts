@@ -3,7 +3,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { checkUnitName, formatUnitFile, isGlobal, parseUnitFile, UnitFileError } from "../../provider/fleet/unit-file";
+import {
+  checkUnitName,
+  formatUnitFile,
+  isGlobal,
+  parseUnitFile,
+  UnitFileError,
+} from "../../provider/fleet/unit-file";
 
 const refused = (text: string): readonly string[] => {
   try {
@@ -30,13 +36,23 @@ describe("a unit file", () => {
   });
 
   it("keeps an empty assignment, which resets a list for systemd", () => {
-    assert.deepEqual(parseUnitFile("[Service]\nExecStart=\nExecStart=/bin/a", "x").map(({ value }) => value), ["", "/bin/a"]);
+    assert.deepEqual(
+      parseUnitFile("[Service]\nExecStart=\nExecStart=/bin/a", "x").map(({ value }) => value),
+      ["", "/bin/a"],
+    );
   });
 
   it("comes back the same after it was written out", () => {
     const word = fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{0,12}$/);
     const value = fc.stringMatching(/^[!-~]([ -~]{0,30}[!-[\]-~])?$/);
-    const option = fc.record({ section: fc.constantFrom("Unit", "Service"), name: word, value: value.filter((text) => !text.endsWith("\\")) }, { noNullPrototype: true });
+    const option = fc.record(
+      {
+        section: fc.constantFrom("Unit", "Service"),
+        name: word,
+        value: value.filter((text) => !text.endsWith("\\")),
+      },
+      { noNullPrototype: true },
+    );
     fc.assert(
       fc.property(fc.array(option, { minLength: 1 }), (options) => {
         const order = [...new Set(options.map(({ section }) => section))];
@@ -47,7 +63,9 @@ describe("a unit file", () => {
   });
 
   it("is refused with file, line and value of each mistake at once", () => {
-    const problems = refused("Stray=1\n[Service]\nExecStart=/bin/a\nnot an option\n[X-Fleet]\nMachineOff=y\nGlobal=yes\n");
+    const problems = refused(
+      "Stray=1\n[Service]\nExecStart=/bin/a\nnot an option\n[X-Fleet]\nMachineOff=y\nGlobal=yes\n",
+    );
     assert.equal(problems.length, 4);
     assert.match(problems.join("\n"), /units\/x\.service:1: .*before any section/);
     assert.match(problems.join("\n"), /units\/x\.service:4: "not an option"/);
@@ -64,7 +82,10 @@ describe("a unit file", () => {
     ["Conflicts=a*", "Replaces=a.service"],
   ]) {
     it(`is refused with ${one} beside ${other}`, () => {
-      assert.match(refused(`[Service]\nExecStart=/bin/a\n[X-Fleet]\n${one}\n${other}\n`).join(), /units\/x\.service:5: .*cannot stand together/);
+      assert.match(
+        refused(`[Service]\nExecStart=/bin/a\n[X-Fleet]\n${one}\n${other}\n`).join(),
+        /units\/x\.service:5: .*cannot stand together/,
+      );
     });
   }
 
