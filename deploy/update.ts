@@ -31,6 +31,7 @@ export async function update(
 
   let cancelling = false;
   let tail: string[] = [];
+  const said = new Set<string>();
   let summary = "";
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
@@ -40,7 +41,11 @@ export async function update(
       const count = /^\s+([+~-].*|\d+ (created|updated|deleted|replaced).*)$/.exec(line)?.[1];
       if (count && /^[+~-]+ ?\d+ (created|updated|deleted|replaced)/.test(count))
         summary += `${count.trim()} `;
-      if (!noise.test(line)) progress.say(line.trim());
+      // The diagnostics at the end say all again that was said when it happened.
+      const text = line.trim();
+      if (noise.test(line) || said.has(text)) return;
+      said.add(text);
+      progress.say(text);
     });
   }
   const interrupted = () => {
