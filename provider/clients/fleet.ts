@@ -148,8 +148,9 @@ export class FleetClient {
           });
         },
       );
-      call.setTimeout(30_000, () => call.destroy(new Error("no answer within 30 s")));
-      call.on("error", reject);
+      // The socket is an ssh channel, which knows no timeouts of its own.
+      const timer = setTimeout(() => call.destroy(new Error("no answer within 30 s")), 30_000);
+      call.on("error", reject).on("close", () => clearTimeout(timer));
       call.end(payload);
     });
   }
