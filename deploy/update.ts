@@ -9,7 +9,8 @@ import type { Progress } from "./steps";
 export const updateMark = (stack: string): string => join(stateDir, `${stack}.updating`);
 
 /** Lines of `pulumi up` that tell a reader nothing new. */
-const noise = /^\s*$|^Updating \(|^@ |^Duration:|^Resources:|^\s+\d+ unchanged|View Live|Permalink/;
+const noise =
+  /^\s*$|^\s*at .+:\d+:\d+\)?$|^Updating \(|^@ |^Duration:|^Resources:|^\s+\d+ unchanged|View Live|Permalink/;
 
 /**
  * `pulumi up`, its events passed on as they come. SIGINT reaches pulumi once: from the terminal, which sends it to the
@@ -42,8 +43,10 @@ export async function update(
       if (count && /^[+~-]+ ?\d+ (created|updated|deleted|replaced)/.test(count))
         summary += `${count.trim()} `;
       // The diagnostics at the end say all again that was said when it happened.
-      const text = line.trim();
-      if (noise.test(line) || said.has(text)) return;
+      const text = line
+        .trim()
+        .replace(/^(?:[+~-]+ +)?pulumi:pulumi:Stack \S+ (?:running|creating)(?: \(\d+s\))? ?/, "");
+      if (noise.test(text) || said.has(text)) return;
       said.add(text);
       progress.say(text);
     });
