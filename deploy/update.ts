@@ -34,6 +34,7 @@ export async function update(
   let tail: string[] = [];
   const said = new Set<string>();
   let summary = "";
+  let ended = false;
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
       log.write(`${line}\n`);
@@ -42,11 +43,12 @@ export async function update(
       const count = /^\s+([+~-].*|\d+ (created|updated|deleted|replaced).*)$/.exec(line)?.[1];
       if (count && /^[+~-]+ ?\d+ (created|updated|deleted|replaced)/.test(count))
         summary += `${count.trim()} `;
-      // The diagnostics at the end say all again that was said when it happened.
+      // The diagnostics at the end say all again that was said when it happened; outputs come after the steps.
       const text = line
         .trim()
         .replace(/^(?:[+~-]+ +)?pulumi:pulumi:Stack \S+ (?:running|creating)(?: \(\d+s\))? ?/, "");
-      if (noise.test(text) || said.has(text)) return;
+      if (/^(Diagnostics|Outputs|Resources):$/.test(line)) ended = true;
+      if (ended || noise.test(text) || said.has(text)) return;
       said.add(text);
       progress.say(text);
     });
