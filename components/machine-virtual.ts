@@ -68,7 +68,7 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
         autostart: true,
         kernel: boot.kernel.id,
         initrd: boot.initrd.id,
-        cmdlines: [{ console: "ttyS0", rw: "", quiet: "" }],
+        cmdlines: [{ console: "ttyS0", _: "quiet" }],
         coreosIgnition: ignition.id,
         disks: [{ volumeId: overlay.id }, { volumeId: data.id }, { volumeId: payload.id }],
         networkInterfaces: [{ networkId: network.network.id, mac: planned.mac.toUpperCase() }],

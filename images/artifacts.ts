@@ -15,7 +15,6 @@ export interface NodeImage {
   readonly initrd: string;
   /** The same root file system as a folder, the lower layer of container machines. */
   readonly rootfs: string;
-  readonly commandLine: string;
 }
 
 export interface Payload {
@@ -37,7 +36,6 @@ export function nodeImage(): NodeImage {
     kernel: join(dir, "vmlinuz"),
     initrd: join(dir, "initrd.img"),
     rootfs: join(dir, "rootfs"),
-    commandLine: "console=ttyS0 rw quiet",
   };
 }
 
