@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, connect as dial } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Etcd3 } from "etcd3";
 import { type Credentials, mintCertificate } from "../credentials";
 import type { Machine, SshPool } from "./ssh";
@@ -22,6 +23,31 @@ export class EtcdClients {
       throw error;
     });
     return this.#all;
+  }
+
+  /**
+   * Runs an operation that may be repeated, again for about a minute when its member stops, the leader changes or a
+   * connection breaks in the middle of it.
+   */
+  async run<T>(operation: (etcd: Etcd3) => PromiseLike<T>): Promise<T> {
+    const until = Date.now() + 60_000;
+    for (;;) {
+      try {
+        return await operation(await this.client());
+      } catch (error) {
+        if (Date.now() > until) throw new Error(`etcd, tried for 60 s: ${(error as Error).message}`);
+        await this.#forget();
+        await sleep(1_000);
+      }
+    }
+  }
+
+  /** The next caller gets a new client, over the machines that answer then; calls under way end with the old one. */
+  async #forget(): Promise<void> {
+    const old = this.#all;
+    this.#all = undefined;
+    const client = await old?.catch(() => undefined);
+    if (client) setTimeout(() => client.close(), 30_000).unref();
   }
 
   /** A client for one machine's member alone; the caller closes it. */

@@ -27,8 +27,7 @@ export async function clusterLacks(
     Promise.all(machines.map(async (machine) => ({ machine, lacks: await etcdLacks(connection, machine) }))),
     fleet.listMachines().catch(() => []),
     connection.etcd
-      .client()
-      .then((etcd) => etcd.getAll().prefix("/coreos.com/network/subnets/").strings())
+      .run((etcd) => etcd.getAll().prefix("/coreos.com/network/subnets/").strings())
       .catch(() => ({})),
   ]);
   const publicIps = Object.values(leases as Record<string, string>).map(

@@ -22,7 +22,7 @@ export class ReplacementLock {
       if (this.#holder === undefined) {
         this.#holder = machine; // within this process from here on; no await between the question and the claim
         try {
-          if (await this.#take(await connection.etcd.client(), machine)) return;
+          if (await connection.etcd.run((etcd) => this.#take(etcd, machine))) return;
         } catch (error) {
           this.#holder = undefined;
           throw error;

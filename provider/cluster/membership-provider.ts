@@ -84,8 +84,7 @@ export async function create(inputs: MembershipInputs): Promise<dynamic.CreateRe
   await waitUntil({ what: `${inputs.name}: etcd`, timeoutSeconds: patience.join, lookAt: look("etcd") }, () =>
     etcdLacks(connection, machine),
   );
-  const etcd = await connection.etcd.client();
-  const { members } = (await etcd.cluster.memberList({})) as {
+  const { members } = (await connection.etcd.run((etcd) => etcd.cluster.memberList({}))) as {
     members: { name: string; peerURLs: string[] }[];
   };
   const list = members.flatMap(({ name, peerURLs }) => peerURLs.map((url) => `${name}=${url}`)).join(",");
@@ -97,10 +96,12 @@ export async function create(inputs: MembershipInputs): Promise<dynamic.CreateRe
     "0644",
   );
   const network = JSON.stringify({ Network: inputs.containers, SubnetLen: 24, Backend: { Type: "vxlan" } });
-  await etcd
-    .if("/coreos.com/network/config", "Version", "==", 0)
-    .then(etcd.put("/coreos.com/network/config").value(network))
-    .commit();
+  await connection.etcd.run((etcd) =>
+    etcd
+      .if("/coreos.com/network/config", "Version", "==", 0)
+      .then(etcd.put("/coreos.com/network/config").value(network))
+      .commit(),
+  );
   await waitUntil(
     {
       what: `${inputs.name}: cluster`,

@@ -13,9 +13,10 @@ export interface KeyState {
 type KeyInputs = Omit<KeyState, "revision">;
 
 let connection: Connection | undefined;
-const client = (): Promise<Etcd3> => {
+/** Every operation here may be repeated: each compares first, and finds its own work done when an answer was lost. */
+const run = <T>(operation: (etcd: Etcd3) => PromiseLike<T>): Promise<T> => {
   if (!connection) throw new Error("etcd.Key was not configured");
-  return connection.etcd.client();
+  return connection.etcd.run(operation);
 };
 
 export async function configure(request: { config: ConfigReader }): Promise<void> {
@@ -46,9 +47,13 @@ export async function diff(_id: string, old: KeyState, news: KeyInputs): Promise
 }
 
 export async function create(inputs: KeyInputs): Promise<dynamic.CreateResult<KeyState>> {
-  const etcd = await client();
-  const put = etcd.put(inputs.key).value(inputs.value);
-  const done = await etcd.if(inputs.key, "Version", "==", 0).then(put).else(etcd.get(inputs.key)).commit();
+  const done = await run((etcd) =>
+    etcd
+      .if(inputs.key, "Version", "==", 0)
+      .then(etcd.put(inputs.key).value(inputs.value))
+      .else(etcd.get(inputs.key))
+      .commit(),
+  );
   if (done.succeeded) return { id: inputs.key, outs: { ...inputs, revision: done.header.revision } };
   const found = done.responses[0]?.response_range?.kvs[0];
   if (found && found.value.toString() === inputs.value) {
@@ -60,12 +65,12 @@ export async function create(inputs: KeyInputs): Promise<dynamic.CreateResult<Ke
         "set adopt: true to take it over, or delete it first",
     );
   }
-  const taken = await etcd.put(inputs.key).value(inputs.value);
+  const taken = await run((etcd) => etcd.put(inputs.key).value(inputs.value));
   return { id: inputs.key, outs: { ...inputs, revision: taken.header.revision } };
 }
 
 export async function read(id: string, props?: KeyState): Promise<dynamic.ReadResult<KeyState>> {
-  const { kvs } = await (await client()).get(id).exec();
+  const { kvs } = await run((etcd) => etcd.get(id).exec());
   const found = kvs[0];
   if (!found) return {};
   const value = found.value.toString();
@@ -80,16 +85,13 @@ export async function update(
   old: KeyState,
   news: KeyInputs,
 ): Promise<dynamic.UpdateResult<KeyState>> {
-  const etcd = await client();
-  const done = await etcd
-    .if(id, "Mod", "==", old.revision)
-    .then(etcd.put(id).value(news.value))
-    .else(etcd.get(id))
-    .commit();
+  const done = await run((etcd) =>
+    etcd.if(id, "Mod", "==", old.revision).then(etcd.put(id).value(news.value)).else(etcd.get(id)).commit(),
+  );
   if (done.succeeded) return { outs: { ...news, revision: done.header.revision } };
   const found = done.responses[0]?.response_range?.kvs[0];
   if (!found) {
-    const written = await etcd.put(id).value(news.value); // deleted behind our back: there is nothing to lose
+    const written = await run((etcd) => etcd.put(id).value(news.value)); // deleted behind our back: there is nothing to lose
     return { outs: { ...news, revision: written.header.revision } };
   }
   if (found.value.toString() === news.value) return { outs: { ...news, revision: found.mod_revision } };
@@ -100,12 +102,9 @@ export async function update(
 }
 
 async function remove(id: string, props: KeyState): Promise<void> {
-  const etcd = await client();
-  const done = await etcd
-    .if(id, "Mod", "==", props.revision)
-    .then(etcd.delete().key(id))
-    .else(etcd.get(id))
-    .commit();
+  const done = await run((etcd) =>
+    etcd.if(id, "Mod", "==", props.revision).then(etcd.delete().key(id)).else(etcd.get(id)).commit(),
+  );
   const found = done.succeeded ? undefined : done.responses[0]?.response_range?.kvs[0];
   if (found) {
     throw new Error(

@@ -34,13 +34,15 @@ export async function create(inputs: RolloutInputs): Promise<dynamic.CreateResul
     lookAt: "`fleetctl list-units` on a machine",
   };
   try {
+    let asked = 0;
     await waitUntil(wait, async () => {
       const missing = await lackingOf(fleet, inputs.units);
-      // Agents look every five seconds; writing the wish again makes them look now.
-      if (missing)
-        await Promise.all(
-          inputs.units.filter((unit) => missing.includes(unit)).map((unit) => fleet.put(unit, "launched")),
-        );
+      asked += 1;
+      // Agents look every five seconds; writing the wish again makes them look now. It helps at the start only.
+      if (missing && asked <= 5) {
+        const lacking = inputs.units.filter((unit) => missing.includes(unit));
+        await Promise.all(lacking.map((unit) => fleet.put(unit, "launched")));
+      }
       return missing;
     });
   } catch (error) {
