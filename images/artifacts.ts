@@ -27,7 +27,10 @@ export interface Payload {
 }
 
 export function nodeImage(): NodeImage {
-  const key = contentKey({ files: [join(here, "node.ts"), join(here, "node.yaml"), join(here, "boot")], values: suite });
+  const key = contentKey({
+    files: [join(here, "node.ts"), join(here, "node.yaml"), join(here, "boot")],
+    values: suite,
+  });
   const dir = cachePath("node", key);
   return {
     key,

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { cached, contentKey } from "../deploy/cache";
@@ -27,12 +36,18 @@ const clean =
 
 /** Builds one docker-archive with every image; they share the layer of Debian's base. */
 export async function buildContainers(key: string, report: (line: string) => void): Promise<string> {
-  const base = await cached("container-base", contentKey({ files: [__filename], values: suite }), async (dir) => {
-    report("installing the containers' Debian base");
-    const rootfs = join(dir, "rootfs");
-    await run("mmdebstrap", ["--variant=minbase", "--mode=root", "--format=directory", suite, rootfs], { log: join(dir, "build.log") });
-    await run("sh", ["-c", clean], { cwd: rootfs });
-  });
+  const base = await cached(
+    "container-base",
+    contentKey({ files: [__filename], values: suite }),
+    async (dir) => {
+      report("installing the containers' Debian base");
+      const rootfs = join(dir, "rootfs");
+      await run("mmdebstrap", ["--variant=minbase", "--mode=root", "--format=directory", suite, rootfs], {
+        log: join(dir, "build.log"),
+      });
+      await run("sh", ["-c", clean], { cwd: rootfs });
+    },
+  );
   return cached("containers", key, async (dir) => {
     const archive = join(dir, "archive");
     mkdirSync(archive);
@@ -50,7 +65,17 @@ export async function buildContainers(key: string, report: (line: string) => voi
       manifest.push({ Config: name, RepoTags: [spec.name], Layers: layers.map((digest) => `${digest}.tar`) });
     }
     writeFileSync(join(archive, "manifest.json"), JSON.stringify(manifest));
-    await run("tar", ["--sort=name", `--mtime=${epoch}`, "--owner=0", "--group=0", "-cf", join(dir, "rehearsal.tar"), "-C", archive, "."]);
+    await run("tar", [
+      "--sort=name",
+      `--mtime=${epoch}`,
+      "--owner=0",
+      "--group=0",
+      "-cf",
+      join(dir, "rehearsal.tar"),
+      "-C",
+      archive,
+      ".",
+    ]);
     rmSync(archive, { recursive: true });
   });
 }
@@ -84,7 +109,12 @@ async function installOver(base: string, dir: string, spec: ImageSpec): Promise<
     cd merged && ${clean} $REMOVE`;
   await run("unshare", ["-m", "sh", "-c", script], {
     cwd: dir,
-    env: { REMOVE: (spec.remove ?? []).map((path) => path.replace(/^\//, "")).join(" "), BASE: base, PACKAGES: spec.packages.join(" "), FILES: join(sources, spec.folder, "root") },
+    env: {
+      REMOVE: (spec.remove ?? []).map((path) => path.replace(/^\//, "")).join(" "),
+      BASE: base,
+      PACKAGES: spec.packages.join(" "),
+      FILES: join(sources, spec.folder, "root"),
+    },
     log: `${dir}.log`,
   });
 }
@@ -100,7 +130,18 @@ async function addLayer(folder: string, archive: string): Promise<string> {
     writeFileSync(`${path.slice(0, at)}/.wh.${path.slice(at + 1)}`, "");
   }
   const tar = join(archive, "layer.partial");
-  await run("tar", ["--sort=name", "--numeric-owner", "--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./etc/resolv.conf", "-cf", tar, "-C", folder, "."]);
+  await run("tar", [
+    "--sort=name",
+    "--numeric-owner",
+    "--exclude=./dev/*",
+    "--exclude=./proc/*",
+    "--exclude=./etc/resolv.conf",
+    "-cf",
+    tar,
+    "-C",
+    folder,
+    ".",
+  ]);
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(tar)) hash.update(chunk as Buffer);
   const digest = hash.digest("hex");
@@ -115,7 +156,9 @@ function imageConfig(spec: ImageSpec, layers: readonly string[]): unknown {
     os: "linux",
     created: epoch,
     config: {
-      Env: Object.entries({ PATH: path, LANG: "C.UTF-8", ...spec.env }).map(([key, value]) => `${key}=${value}`),
+      Env: Object.entries({ PATH: path, LANG: "C.UTF-8", ...spec.env }).map(
+        ([key, value]) => `${key}=${value}`,
+      ),
       Entrypoint: spec.entrypoint,
       ExposedPorts: Object.fromEntries((spec.ports ?? []).map((port) => [`${port}/tcp`, {}])),
     },

@@ -1,4 +1,13 @@
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { load } from "js-yaml";
 import { cached } from "../deploy/cache";
@@ -55,7 +64,8 @@ function prepare(rootfs: string): void {
     writeFileSync(at(path), text);
   };
   write("etc/machine-id", "uninitialized\n"); // systemd then takes this for the first boot
-  for (const file of readdirSync(at("etc/ssh"))) if (file.startsWith("ssh_host_")) rmSync(at(`etc/ssh/${file}`));
+  for (const file of readdirSync(at("etc/ssh")))
+    if (file.startsWith("ssh_host_")) rmSync(at(`etc/ssh/${file}`));
   write("etc/systemd/system-preset/50-nothing.preset", "disable *\n"); // after Ignition's 20, before the packages' own
   symlinkSync("/dev/null", at("etc/systemd/system/systemd-firstboot.service"));
   // Ignition relabels for SELinux without asking whether there is any: give it a policy with no file to relabel.
@@ -87,9 +97,13 @@ async function initialRamDisk(rootfs: string, dir: string): Promise<void> {
     list.push(`/lib/modules/${module}.ko`);
   }
   writeFileSync(join(tree, "modules"), `${list.join("\n")}\n`);
-  await run("sh", ["-c", `find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible | gzip -9n > ../initrd.img`], {
-    cwd: tree,
-  });
+  await run(
+    "sh",
+    ["-c", `find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible | gzip -9n > ../initrd.img`],
+    {
+      cwd: tree,
+    },
+  );
   rmSync(tree, { recursive: true });
   copyFileSync(join(rootfs, "boot", `vmlinuz-${kernel}`), join(dir, "vmlinuz"));
 }

@@ -13,7 +13,13 @@ const programs = [
   { name: "etcdctl", module: "etcd", package: "go.etcd.io/etcd/etcdctl/v3" },
   { name: "fleetd", module: "fleet", package: "github.com/coreos/fleet/fleetd" },
   { name: "fleetctl", module: "fleet", package: "github.com/coreos/fleet/fleetctl" },
-  { name: "flanneld", module: "flannel", package: "github.com/flannel-io/flannel", cgo: true, tags: "netgo,osusergo" },
+  {
+    name: "flanneld",
+    module: "flannel",
+    package: "github.com/flannel-io/flannel",
+    cgo: true,
+    tags: "netgo,osusergo",
+  },
 ] as const;
 
 /** Builds the payload unless it is there: cluster programs, node scripts and container images, read-only on every node. */
@@ -28,7 +34,17 @@ export async function buildPayload(report: (line: string) => void): Promise<stri
     mkdirSync(join(tree, "images"));
     copyFileSync(join(images, "rehearsal.tar"), join(tree, "images/rehearsal.tar"));
     // Uncompressed: an emulated machine reads faster than it unpacks.
-    await run("mksquashfs", [tree, join(dir, "payload.squashfs"), "-quiet", "-no-progress", "-all-root", "-noI", "-noD", "-noF", "-noX"]);
+    await run("mksquashfs", [
+      tree,
+      join(dir, "payload.squashfs"),
+      "-quiet",
+      "-no-progress",
+      "-all-root",
+      "-noI",
+      "-noD",
+      "-noF",
+      "-noX",
+    ]);
   });
 }
 
