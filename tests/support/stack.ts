@@ -45,7 +45,8 @@ export class TestStack {
     const begun = Date.now();
     const child = spawn(command, args, {
       cwd: this.directory,
-      env: { ...process.env, ...this.#environment, ...env },
+      // The suite itself runs by way of deploy.sh, which must not take this for the suite once more.
+      env: { ...process.env, ...this.#environment, TAIGA_ENTRY: undefined, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
