@@ -19,7 +19,10 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
   let told = begun;
   for (;;) {
     const asked = Date.now();
-    const missing = await lacking().catch((error: Error) => error.message);
+    const missing = await lacking().catch((error: Error) => {
+      if (error instanceof Final) throw error;
+      return error.message;
+    });
     if (missing === undefined) return;
     const seconds = Math.round((Date.now() - begun) / 1000);
     if (seconds >= wait.timeoutSeconds) {
@@ -33,3 +36,6 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
     await sleep(Math.max((wait.everySeconds ?? 1) * 1000, 4 * (Date.now() - asked)));
   }
 }
+
+/** Thrown while waiting, it ends the wait: waiting longer would not help. */
+export class Final extends Error {}

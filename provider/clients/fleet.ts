@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { UnitOption } from "../fleet/unit-file";
 import type { Machine, SshPool } from "./ssh";
 
-export type DesiredState = "inactive" | "loaded" | "launched";
+export const desiredStates = ["inactive", "loaded", "launched"] as const;
+export type DesiredState = (typeof desiredStates)[number];
 
 export interface FleetUnit {
   readonly name: string;

@@ -1,6 +1,7 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import type { Etcd3 } from "etcd3";
 import { type ConfigReader, Connection } from "../connection";
+import { isKnown } from "../unknown";
 
 /** What is stored of a key. The value is secret in the state when it was given as a secret. */
 export interface KeyState {
@@ -23,19 +24,34 @@ export async function configure(request: { config: ConfigReader }): Promise<void
   connection = Connection.fromConfig(request.config);
 }
 
+/** etcd refuses requests of more than 1.5 MiB; the rest is room for the transaction around the value. */
+const largestValue = 1024 * 1024;
+
 /** Contacts nothing: a preview works while the cluster is down. */
 export async function check(_olds: KeyInputs, news: KeyInputs): Promise<dynamic.CheckResult<KeyInputs>> {
   const failures: dynamic.CheckFailure[] = [];
-  if (typeof news.key === "string" && !/^\/.*[^/]$/.test(news.key)) {
+  const { key, value } = news as { key: unknown; value: unknown };
+  if (isKnown(key) && !(typeof key === "string" && /^\/.*[^/]$/.test(key))) {
     failures.push({
       property: "key",
-      reason: `${JSON.stringify(news.key)} is not a key of this cluster; write an absolute path, such as "/taiga/config/database/host"`,
+      reason: `${JSON.stringify(key)} is not a key of this cluster; write an absolute path, such as "/taiga/config/database/host"`,
     });
   }
-  if (news.value !== undefined && typeof news.value === "number") {
+  if (value === undefined) {
     failures.push({
       property: "value",
-      reason: `${news.value} is a number; etcd stores text: write "${news.value}"`,
+      reason: `${key} has no value; write text, "" if it is to be empty`,
+    });
+  } else if (isKnown(value) && typeof value !== "string") {
+    // It may be secret, so it is not repeated here.
+    failures.push({
+      property: "value",
+      reason: `the value of ${key} is a ${typeof value}; etcd stores text: put it in quotes, or through JSON.stringify`,
+    });
+  } else if (typeof value === "string" && Buffer.byteLength(value) > largestValue) {
+    failures.push({
+      property: "value",
+      reason: `the value of ${key} has ${Buffer.byteLength(value)} bytes; etcd takes ${largestValue}: split it over several keys`,
     });
   }
   return { inputs: news, failures };
@@ -69,15 +85,14 @@ export async function create(inputs: KeyInputs): Promise<dynamic.CreateResult<Ke
   return { id: inputs.key, outs: { ...inputs, revision: taken.header.revision } };
 }
 
-export async function read(id: string, props?: KeyState): Promise<dynamic.ReadResult<KeyState>> {
+export async function read(id: string, props?: KeyState): Promise<dynamic.ReadResult<Partial<KeyState>>> {
   const { kvs } = await run((etcd) => etcd.get(id).exec());
   const found = kvs[0];
   if (!found) return {};
-  const value = found.value.toString();
-  return {
-    id,
-    props: { ...(props ?? { key: id }), key: id, value, revision: found.mod_revision } as KeyState,
-  };
+  const { revision: _, ...known } = props ?? ({} as KeyState);
+  // The inputs as they are now: a preview then shows what the next update would change back.
+  const inputs: KeyInputs = { ...known, key: id, value: found.value.toString() };
+  return { id, props: { ...inputs, revision: found.mod_revision }, inputs };
 }
 
 export async function update(
@@ -85,33 +100,33 @@ export async function update(
   old: KeyState,
   news: KeyInputs,
 ): Promise<dynamic.UpdateResult<KeyState>> {
-  const done = await run((etcd) =>
-    etcd.if(id, "Mod", "==", old.revision).then(etcd.put(id).value(news.value)).else(etcd.get(id)).commit(),
-  );
-  if (done.succeeded) return { outs: { ...news, revision: done.header.revision } };
-  const found = done.responses[0]?.response_range?.kvs[0];
-  if (!found) {
-    const written = await run((etcd) => etcd.put(id).value(news.value)); // deleted behind our back: there is nothing to lose
-    return { outs: { ...news, revision: written.header.revision } };
+  const writeIf = (column: "Mod" | "Version", is: string) =>
+    run((etcd) =>
+      etcd.if(id, column, "==", is).then(etcd.put(id).value(news.value)).else(etcd.get(id)).commit(),
+    );
+  let done = await writeIf("Mod", old.revision);
+  let found = done.responses[0]?.response_range?.kvs[0];
+  if (!done.succeeded && !found) {
+    done = await writeIf("Version", "0"); // deleted behind our back: there is nothing to lose
+    found = done.responses[0]?.response_range?.kvs[0];
   }
-  if (found.value.toString() === news.value) return { outs: { ...news, revision: found.mod_revision } };
-  throw new Error(
-    `${id} was changed by somebody else: it is at revision ${found.mod_revision}, this stack knows ${old.revision}; ` +
-      "run `pulumi refresh` to see what it is now, then `pulumi up`",
-  );
+  if (done.succeeded) return { outs: { ...news, revision: done.header.revision } };
+  if (found && found.value.toString() === news.value) {
+    return { outs: { ...news, revision: found.mod_revision } };
+  }
+  throw new Error(changed(id, found?.mod_revision, old.revision));
 }
+
+const changed = (id: string, found: string | undefined, known: string): string =>
+  `${id} was changed by somebody else: it is at revision ${found ?? "none"}, this stack knows ${known}; ` +
+  "run `pulumi refresh` to take note of what it is now, then the same command again";
 
 async function remove(id: string, props: KeyState): Promise<void> {
   const done = await run((etcd) =>
     etcd.if(id, "Mod", "==", props.revision).then(etcd.delete().key(id)).else(etcd.get(id)).commit(),
   );
   const found = done.succeeded ? undefined : done.responses[0]?.response_range?.kvs[0];
-  if (found) {
-    throw new Error(
-      `${id} was changed by somebody else: it is at revision ${found.mod_revision}, this stack knows ${props.revision}; ` +
-        "run `pulumi refresh`, then the same command again",
-    );
-  }
+  if (found) throw new Error(changed(id, found.mod_revision, props.revision));
 }
 
 export { remove as delete };

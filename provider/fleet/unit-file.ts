@@ -1,4 +1,8 @@
-/** One line of a unit file, as fleet's API carries it. */
+import { closest } from "./closest";
+import { parseUnitName, type UnitType } from "./unit-name";
+import { checkRequirements, isGlobalSection } from "./x-fleet";
+
+/** One option of a unit file, as fleet's API carries it. */
 export interface UnitOption {
   readonly section: string;
   readonly name: string;
@@ -9,143 +13,189 @@ interface Located extends UnitOption {
   readonly line: number;
 }
 
+/** Everything that is wrong with a unit file; each problem starts with `file:line`. */
 export class UnitFileError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(problems.join("\n"));
   }
 }
 
-/** The options of the X-Fleet section, as fleet's documentation "Unit files and scheduling" lists them. */
-const xFleet = ["MachineID", "MachineOf", "MachineMetadata", "Conflicts", "Global", "Replaces"] as const;
-const deprecated: Readonly<Record<string, string>> = {
-  "X-ConditionMachineID": "MachineID",
-  "X-ConditionMachineBootID": "MachineID",
-  "X-ConditionMachineOf": "MachineOf",
-  "X-ConditionMachineMetadata": "MachineMetadata",
-  "X-Conflicts": "Conflicts",
-  ConditionMachineID: "MachineID",
+/** The section a unit of a type has to itself. A device has none. */
+const ownSections: Readonly<Record<UnitType, string | undefined>> = {
+  service: "Service",
+  socket: "Socket",
+  mount: "Mount",
+  automount: "Automount",
+  timer: "Timer",
+  path: "Path",
+  device: undefined,
 };
-/** Pairs that cannot stand together: fleet's own rules. */
-const exclusive: readonly (readonly [string, string])[] = [
-  ["MachineID", "MachineOf"],
-  ["MachineID", "Conflicts"],
-  ["MachineID", "Global"],
-  ["MachineID", "Replaces"],
-  ["Global", "MachineOf"],
-  ["Global", "Replaces"],
-  ["Conflicts", "Replaces"],
+const sections = [
+  "Unit",
+  "Install",
+  "X-Fleet",
+  ...Object.values(ownSections).filter((name) => name !== undefined),
 ];
-const unitName =
-  /^[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]*)?\.(service|socket|device|mount|automount|timer|path)$/;
+
+/** Collects problems with the place they are at. */
+class Problems {
+  readonly #found: { line: number; text: string }[] = [];
+
+  constructor(private readonly file: string) {}
+
+  at(line: number, problem: string): void {
+    this.#found.push({ line, text: `${this.file}:${line}: ${problem}` });
+  }
+
+  throwIfAny(): void {
+    if (this.#found.length === 0) return;
+    throw new UnitFileError(this.#found.sort((one, other) => one.line - other.line).map(({ text }) => text));
+  }
+}
 
 /**
- * Reads a unit file by systemd's syntax, as fleet does: comments, sections, options that may repeat, and lines that
- * a backslash continues.
+ * Reads a unit file as fleet 0.11.8 does (the go-systemd it carries): comments, sections, options that may repeat, an
+ * empty value that resets a list, lines that a backslash continues. Where fleet and systemd would read a line in two ways,
+ * or fleet would pass over a mistake in silence, the file is refused.
  * @param file named in errors, with the line.
+ * @param name the unit's; when given, the sections must be those of its type.
  * @throws UnitFileError with every problem found.
  */
-export function parseUnitFile(text: string, file: string): UnitOption[] {
-  const problems: string[] = [];
+export function parseUnitFile(text: string, file: string, name?: string): UnitOption[] {
+  const problems = new Problems(file);
+  const { options, headers } = read(text, problems);
+  checkSections(headers, options, problems, name === undefined ? undefined : parseUnitName(name)?.type);
+  const requirements = options.filter(({ section }) => section === "X-Fleet");
+  for (const { line, problem } of checkRequirements(requirements)) problems.at(line, problem);
+  problems.throwIfAny();
+  return options.map(({ line: _, ...option }) => option);
+}
+
+/** The options of a text that need not be right, such as what somebody else gave to fleet. */
+export const readOptions = (text: string): UnitOption[] =>
+  read(text, new Problems("")).options.map(({ line: _, ...option }) => option);
+
+interface Header {
+  readonly section: string;
+  readonly line: number;
+}
+
+const isComment = (line: string): boolean => /^\s*[#;]/.test(line);
+
+function read(text: string, problems: Problems): { options: Located[]; headers: Header[] } {
   const options: Located[] = [];
+  const headers: Header[] = [];
   const lines = text.split(/\r?\n/);
-  let section: string | undefined;
   for (let at = 0; at < lines.length; at += 1) {
     const line = at + 1;
-    let content = (lines[at] as string).trim();
-    if (content === "" || /^[#;]/.test(content)) continue;
-    while (content.endsWith("\\") && at + 1 < lines.length) {
-      at += 1;
-      content = `${content.slice(0, -1)} ${(lines[at] as string).trim()}`;
-    }
-    const header = /^\[([^[\]]+)\]$/.exec(content);
-    if (header) {
-      section = header[1];
+    let content = lines[at] as string;
+    if (content.trim() === "") continue;
+    if (isComment(content)) {
+      if (/\\\s*$/.test(content))
+        problems.at(line, "the comment ends in a backslash, so fleet skips the next line too; take it off");
       continue;
     }
-    const assignment = /^([^=\s][^=]*?)\s*=\s*(.*)$/s.exec(content);
-    if (!assignment) {
-      problems.push(
-        `${file}:${line}: ${JSON.stringify(content)} is no assignment; write Option=value, or # before a comment`,
-      );
+    if (content.trimStart().startsWith("[")) {
+      const section = /^\[([^[\]]+)\]$/.exec(content.trim())?.[1];
+      if (section) headers.push({ section, line });
+      else
+        problems.at(line, `${shown(content)} is no section; write it alone on its line, such as [Service]`);
+      continue;
+    }
+    while (content.endsWith("\\")) {
+      const next = lines[at + 1];
+      if (next === undefined || next.trim() === "") {
+        problems.at(
+          at + 1,
+          "ends in a backslash, but nothing follows to continue it; take the backslash off",
+        );
+      } else if (isComment(next)) {
+        problems.at(at + 2, "fleet takes this comment for a part of the line it is in; move it above");
+      } else if (/^\s*\[[^\]]+\]\s*$/.test(next)) {
+        problems.at(at + 1, `ends in a backslash and swallows ${next.trim()}; take the backslash off`);
+      }
+      content = `${content.slice(0, -1)} ${next ?? ""}`;
+      at += 1;
+    }
+    if (/\\\s+$/.test(content))
+      problems.at(at + 1, "has blanks after its last backslash, so it continues nothing; take them off");
+    const assignment = /^\s*([^=]*?)\s*=(.*)$/s.exec(content);
+    const section = headers.at(-1)?.section;
+    if (!assignment?.[1] || /\s/.test(assignment[1])) {
+      problems.at(line, `${shown(content)} is no assignment; write Option=value, or # before a comment`);
     } else if (section === undefined) {
-      problems.push(
-        `${file}:${line}: ${JSON.stringify(content)} stands before any section; write [Unit] or [Service] above it`,
-      );
+      problems.at(line, `${shown(content)} stands before any section; write [Unit] or [Service] above it`);
     } else {
-      options.push({ section, name: assignment[1] as string, value: assignment[2] as string, line });
+      options.push({ section, name: assignment[1], value: (assignment[2] as string).trim(), line });
     }
   }
-  problems.push(...check(options, file));
-  if (problems.length > 0) throw new UnitFileError(problems);
-  return options.map(({ section: of, name, value }) => ({ section: of, name, value }));
+  return { options, headers };
 }
 
-function check(options: readonly Located[], file: string): string[] {
-  const problems: string[] = [];
-  const fleetOptions = options.filter((option) => option.section === "X-Fleet");
-  for (const { name, value, line } of fleetOptions) {
-    const canonical = deprecated[name] ?? name;
-    if (!xFleet.includes(canonical as (typeof xFleet)[number])) {
-      problems.push(`${file}:${line}: ${name} is no option of [X-Fleet]; write one of ${xFleet.join(", ")}`);
-    } else if (value === "") {
-      problems.push(`${file}:${line}: ${name} has no value; give it one, or take the line out`);
-    } else if (canonical === "Global" && !/^(true|false)$/.test(value)) {
-      problems.push(`${file}:${line}: Global=${value}: fleet knows true and false; write Global=true`);
-    } else if (
-      canonical === "MachineMetadata" &&
-      !/^"?[^\s=]+=[^\s=]+"?(\s+"?[^\s=]+=[^\s=]+"?)*$/.test(value)
-    ) {
-      problems.push(
-        `${file}:${line}: MachineMetadata=${value}: write key=value, such as MachineMetadata=index=1`,
-      );
+function checkSections(
+  headers: readonly Header[],
+  options: readonly Located[],
+  problems: Problems,
+  type?: UnitType,
+): void {
+  for (const { section, line } of headers) {
+    // systemd leaves other X- sections to whom they are for.
+    if (sections.includes(section) || (section.startsWith("X-") && !closest(section, ["X-Fleet"]))) {
+      const own = type && ownSections[type];
+      if (type && Object.values(ownSections).includes(section) && section !== own)
+        problems.at(line, `[${section}] has no place in a .${type}; write ${own ? `[${own}]` : "[Unit]"}`);
+      continue;
     }
-  }
-  const firsts = new Map<string, Located>();
-  for (const option of fleetOptions) {
-    const name = deprecated[option.name] ?? option.name;
-    const off = name === "Global" && option.value === "false";
-    if (!off && !firsts.has(name)) firsts.set(name, option);
-  }
-  for (const [one, other] of exclusive) {
-    const [a, b] = [firsts.get(one), firsts.get(other)];
-    if (a && b) {
-      problems.push(
-        `${file}:${Math.max(a.line, b.line)}: [X-Fleet] ${one} and ${other} cannot stand together; take one of the two out`,
-      );
-    }
-  }
-  if (options.length === 0)
-    problems.push(`${file}: has no options; write a [Service] section with ExecStart=`);
-  return problems;
-}
-
-export function isGlobal(options: readonly UnitOption[]): boolean {
-  return options.some(
-    ({ section, name, value }) => section === "X-Fleet" && name === "Global" && value === "true",
-  );
-}
-
-/** @throws Error for what is no unit's name, or a template's where an instance is wanted. */
-export function checkUnitName(name: string): void {
-  if (!unitName.test(name)) {
-    throw new Error(
-      `${JSON.stringify(name)} is no unit's name; write one such as "taiga-db.service" or "taiga-back@1.service"`,
+    const meant = closest(section, sections);
+    problems.at(
+      line,
+      `systemd knows no section [${section}]: ${meant ? `did you mean [${meant}]?` : `write one of [${sections.join("], [")}]`}`,
     );
   }
-  if (name.includes("@.")) {
-    throw new Error(
-      `${JSON.stringify(name)} is a template, which fleet cannot run; name an instance, such as "${name.replace("@.", "@1.")}"`,
+  if (options.length === 0) problems.at(1, "has no options; write a [Service] section with ExecStart=");
+  else if (type === "service") checkService(options, problems);
+}
+
+/** What systemd refuses to load: a service that starts nothing, or several things without being oneshot. */
+function checkService(options: readonly Located[], problems: Problems): void {
+  const service = options.filter(({ section }) => section === "Service");
+  const starts = inForce(service.filter(({ name }) => name === "ExecStart"));
+  const type = service.filter(({ name }) => name === "Type").at(-1)?.value;
+  const second = starts[1];
+  if (second && type !== "oneshot") {
+    problems.at(
+      second.line,
+      `ExecStart=${second.value} is the second, and only Type=oneshot may have more than one; write ExecStartPre= or Type=oneshot`,
     );
+  }
+  if (starts.length === 0 && !service.some(({ name }) => name === "ExecStop" || name === "SuccessAction")) {
+    problems.at(service[0]?.line ?? 1, "starts nothing; write ExecStart= with a command under [Service]");
   }
 }
 
-/** Writes options as a unit file again: what `fleetctl cat` shows. */
+/** What is left of a list after the empty assignments that reset it. */
+function inForce(list: readonly Located[]): readonly Located[] {
+  return list.slice(list.map(({ value }) => value).lastIndexOf("") + 1);
+}
+
+const longestShown = 80;
+
+function shown(text: string): string {
+  const whole = text.trim();
+  return JSON.stringify(whole.length > longestShown ? `${whole.slice(0, longestShown)}…` : whole);
+}
+
+export const isGlobal = (options: readonly UnitOption[]): boolean =>
+  isGlobalSection(options.filter(({ section }) => section === "X-Fleet"));
+
+/** Writes options as a unit file again, as `fleetctl cat` shows it. */
 export function formatUnitFile(options: readonly UnitOption[]): string {
-  const sections = [...new Set(options.map(({ section }) => section))];
-  return sections
-    .map((section) => {
-      const own = options.filter((option) => option.section === section);
-      return `[${section}]\n${own.map(({ name, value }) => `${name}=${value}\n`).join("")}`;
-    })
-    .join("\n");
+  let text = "";
+  let current: string | undefined;
+  for (const { section, name, value } of options) {
+    if (section !== current) text += `${current === undefined ? "" : "\n"}[${section}]\n`;
+    current = section;
+    text += `${name}=${value}\n`;
+  }
+  return text;
 }

@@ -1,9 +1,12 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
-import { type DesiredState, FleetClient } from "../clients/fleet";
+import { type DesiredState, desiredStates, FleetClient } from "../clients/fleet";
 import { type ConfigReader, Connection } from "../connection";
 import { waitUntil } from "../progress";
-import { failures, lackingOf } from "./health";
-import { checkUnitName, formatUnitFile, parseUnitFile, UnitFileError } from "./unit-file";
+import { isKnown } from "../unknown";
+import { untilActive } from "./health";
+import { Stopped, Turns } from "./turns";
+import { formatUnitFile, parseUnitFile, readOptions, UnitFileError, type UnitOption } from "./unit-file";
+import { checkUnitName, parseUnitName } from "./unit-name";
 
 export interface UnitInputs {
   readonly name: string;
@@ -15,131 +18,139 @@ export interface UnitInputs {
 }
 
 let connection: Connection | undefined;
-let fleet: FleetClient | undefined;
-/** One update at a time for each template: the next instance waits until this one is up again. */
-const rolling = new Map<string, Promise<void>>();
+/** Instances of a template change one after another; the next waits until the one before is active again. */
+const turns = new Turns();
 
 export async function configure(request: { config: ConfigReader }): Promise<void> {
   connection = Connection.fromConfig(request.config);
-  fleet = new FleetClient(connection.machines, connection.ssh);
 }
 
 function connected(): { connection: Connection; fleet: FleetClient } {
-  if (!connection || !fleet) throw new Error("fleet.Unit was not configured");
-  return { connection, fleet };
+  if (!connection) throw new Error("fleet.Unit was not configured");
+  return { connection, fleet: new FleetClient(connection.machines, connection.ssh) };
 }
-
-const states: readonly string[] = ["inactive", "loaded", "launched"];
 
 /** Parsed and checked before anything is sent; contacts nothing. */
 export async function check(_olds: UnitInputs, news: UnitInputs): Promise<dynamic.CheckResult<UnitInputs>> {
-  const failed: dynamic.CheckFailure[] = [];
-  const attempt = (property: string, action: () => void) => {
+  const failures: dynamic.CheckFailure[] = [];
+  const attempt = (property: keyof UnitInputs, action: () => void) => {
     try {
-      action();
+      if (isKnown(news[property])) action();
     } catch (error) {
       const reasons = error instanceof UnitFileError ? error.problems : [(error as Error).message];
-      failed.push(...reasons.map((reason) => ({ property, reason })));
+      failures.push(...reasons.map((reason) => ({ property, reason })));
     }
   };
-  if (typeof news.name === "string") attempt("name", () => checkUnitName(news.name));
-  if (typeof news.content === "string")
-    attempt("content", () => parseUnitFile(news.content, news.file ?? news.name));
-  if (typeof news.desiredState === "string" && !states.includes(news.desiredState)) {
-    failed.push({
-      property: "desiredState",
-      reason: `${JSON.stringify(news.desiredState)} is no state; write one of ${states.join(", ")}`,
-    });
-  }
-  return { inputs: news, failures: failed };
+  attempt("name", () => checkUnitName(news.name));
+  attempt("content", () => void optionsOf(news));
+  attempt("desiredState", () => {
+    if (desiredStates.includes(news.desiredState)) return;
+    const wrong = JSON.stringify(news.desiredState);
+    throw new Error(`${wrong} is no state of a unit; write one of ${desiredStates.join(", ")}`);
+  });
+  return { inputs: news, failures };
 }
 
-const optionsOf = (unit: UnitInputs) => parseUnitFile(unit.content, unit.file ?? unit.name);
-const sameOptions = (one: UnitInputs, other: UnitInputs) =>
-  one.content === other.content || JSON.stringify(optionsOf(one)) === JSON.stringify(optionsOf(other));
+const optionsOf = (unit: UnitInputs): UnitOption[] =>
+  parseUnitFile(unit.content, unit.file ?? unit.name, isKnown(unit.name) ? unit.name : undefined);
+
+/** Comments and blanks are ours alone: fleet never sees them. */
+const sameOptions = (one: string, other: string): boolean =>
+  one === other ||
+  (isKnown(one) && isKnown(other) && JSON.stringify(readOptions(one)) === JSON.stringify(readOptions(other)));
 
 export async function diff(_id: string, old: UnitInputs, news: UnitInputs): Promise<dynamic.DiffResult> {
-  return {
-    changes: !sameOptions(old, news) || old.desiredState !== news.desiredState || old.name !== news.name,
-    replaces: old.name === news.name ? [] : ["name"],
-    deleteBeforeReplace: false,
-  };
+  const replaces = old.name === news.name ? [] : ["name"];
+  const changes =
+    replaces.length > 0 || !sameOptions(old.content, news.content) || old.desiredState !== news.desiredState;
+  return { changes, replaces, deleteBeforeReplace: false };
 }
 
+/** Takes over a unit that is there with the same options: an update that was cut off has put it there. */
 export async function create(inputs: UnitInputs): Promise<dynamic.CreateResult<UnitInputs>> {
-  const { fleet: client } = connected();
-  const there = await client.unit(inputs.name);
+  const { fleet } = connected();
   const options = optionsOf(inputs);
-  if (there && JSON.stringify(there.options) !== JSON.stringify(options)) {
+  const there = await fleet.unit(inputs.name);
+  if (there && JSON.stringify(inOrder(there.options)) !== JSON.stringify(options)) {
     throw new Error(
-      `${inputs.name} is in fleet already with other options; \`fleetctl destroy ${inputs.name}\` on a machine, then again`,
+      `${inputs.name} is in fleet already, with other options than ${inputs.file ?? "its content"} has; look at it ` +
+        `with \`fleetctl cat ${inputs.name}\` on a machine (npm run ssh -- MACHINE), remove it with ` +
+        `\`fleetctl destroy ${inputs.name}\`, then run this again`,
     );
   }
-  await client.put(inputs.name, inputs.desiredState, options);
+  await fleet.put(inputs.name, inputs.desiredState, options);
   return { id: inputs.name, outs: inputs };
 }
+
+/** fleet's JSON may have its fields in another order than ours. */
+const inOrder = (options: readonly UnitOption[]): UnitOption[] =>
+  options.map(({ section, name, value }) => ({ section, name, value }));
 
 export async function read(id: string, props?: UnitInputs): Promise<dynamic.ReadResult<UnitInputs>> {
   const there = await connected().fleet.unit(id);
   if (!there) return {};
-  const content = formatUnitFile(there.options);
-  const now = { ...(props ?? {}), name: id, content, desiredState: there.desiredState } as UnitInputs;
-  return { id, props: props && sameOptions(props, now) ? { ...now, content: props.content } : now };
+  const found = formatUnitFile(there.options);
+  const known = props?.content;
+  const content = known !== undefined && sameOptions(known, found) ? known : found;
+  const now: UnitInputs = { ...props, name: id, content, desiredState: there.desiredState };
+  return { id, props: now, inputs: { ...now } };
 }
 
 /** fleetd ignores new options on a unit it knows, so a changed file is a delete, then a create. */
 export async function update(
   id: string,
-  old: UnitInputs,
+  _old: UnitInputs,
   news: UnitInputs,
 ): Promise<dynamic.UpdateResult<UnitInputs>> {
-  const { fleet: client } = connected();
-  if (sameOptions(old, news)) {
-    await client.put(id, news.desiredState);
+  const { fleet } = connected();
+  const put = async () => {
+    const there = await fleet.unit(id);
+    if (there && !sameOptions(formatUnitFile(there.options), news.content)) await remove(id);
+    await fleet.put(id, news.desiredState, optionsOf(news));
+  };
+  if (news.desiredState !== "launched") {
+    await put();
     return { outs: news };
   }
-  const template = id.replace(/@.*\./, "@.");
-  const before = rolling.get(template) ?? Promise.resolve();
-  const turn = before.then(async () => {
-    await remove(id);
-    await client.put(id, news.desiredState, optionsOf(news));
-    if (news.desiredState === "launched") await untilActive(id);
-  });
-  rolling.set(template, turn);
-  await turn;
+  try {
+    await turns.take(parseUnitName(id)?.template ?? id, id, async () => {
+      await put();
+      await active(id, news);
+    });
+  } catch (error) {
+    if (error instanceof Stopped) throw new Error(`${id}: ${error.message}`);
+    throw error;
+  }
   return { outs: news };
 }
 
-async function untilActive(id: string): Promise<void> {
-  const { connection: cluster, fleet: client } = connected();
-  try {
-    await waitUntil(
-      { what: `unit ${id}`, timeoutSeconds: 600, lookAt: `\`fleetctl journal ${id}\` on a machine` },
-      async () => {
-        const missing = await lackingOf(client, [id]);
-        if (missing) await client.put(id, "launched"); // agents look every five seconds; a write makes them look now
-        return missing;
-      },
-    );
-  } catch (error) {
-    throw new Error(`${(error as Error).message}${await failures(cluster, client, [id])}`);
-  }
+/**
+ * From the moment the unit is put, what the engine must remember is the new file, or taking the edit back would look like
+ * no change. It records what such an error carries, and updates the resource again next time.
+ */
+async function active(id: string, news: UnitInputs): Promise<void> {
+  const { connection: cluster, fleet } = connected();
+  const patience = { timeoutSeconds: 600, settleSeconds: 5 };
+  await untilActive(cluster, fleet, [id], patience).catch((error: Error) => {
+    throw Object.assign(error, { id, properties: news, reasons: [error.message] });
+  });
 }
 
+/** Ends when no machine holds the unit any more: what comes after may take its place. */
 async function remove(id: string): Promise<void> {
-  const { fleet: client } = connected();
-  await client.remove(id);
+  const { fleet } = connected();
+  await fleet.remove(id);
   await waitUntil(
     { what: `unit ${id} to stop`, timeoutSeconds: 120, lookAt: "`fleetctl list-units` on a machine" },
     async () => {
-      const left = (await client.states()).filter(({ name }) => name === id);
-      return left.length === 0 ? undefined : `${left.length} machines still hold it`;
+      const [states, machines] = await Promise.all([fleet.states(), fleet.listMachines()]);
+      const held = states.filter(({ name }) => name === id);
+      const on = held.map(
+        ({ machineID }) => machines.find((machine) => machine.id === machineID)?.primaryIP ?? machineID,
+      );
+      return on.length === 0 ? undefined : `on ${on.join(", ")}`;
     },
   );
 }
 
-async function destroy(id: string): Promise<void> {
-  await remove(id);
-}
-
-export { destroy as delete };
+export { remove as delete };
