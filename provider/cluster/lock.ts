@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Etcd3, Lease } from "etcd3";
+import type { Etcd3 } from "etcd3";
 import type { Connection } from "../connection";
 
 const key = "/taiga/locks/replacement";
-/** Seconds until the lock of a process that died is free again. */
-const ttl = 60;
+/** Seconds until the lock is free again when its machine never comes back; else its next membership lets it go. */
+const ttl = 1800;
 
 /**
  * The cluster-wide right to take one machine away. Held from a machine's drain until its successor is whole; within this
@@ -12,7 +12,6 @@ const ttl = 60;
  */
 export class ReplacementLock {
   #holder: string | undefined;
-  #lease: Lease | undefined;
 
   async acquire(connection: Connection, machine: string, timeoutSeconds: number): Promise<void> {
     const until = Date.now() + timeoutSeconds * 1000;
@@ -44,29 +43,22 @@ export class ReplacementLock {
   }
 
   async #take(etcd: Etcd3, machine: string): Promise<boolean> {
-    const lease = etcd.lease(ttl, { autoKeepAlive: true });
-    lease.on("lost", () => {}); // the cluster may be below full strength for a moment; holders in this process still queue
-    const id = await lease.grant();
+    const { ID } = await etcd.leaseClient.leaseGrant({ TTL: ttl });
     const done = await etcd
       .if(key, "Version", "==", 0)
-      .then(etcd.put(key).value(machine).lease(id))
+      .then(etcd.put(key).value(machine).lease(ID))
       .else(etcd.get(key))
       .commit();
-    const holder = done.responses[0]?.response_range?.kvs[0]?.value.toString();
-    if (done.succeeded || holder === machine) {
-      this.#lease = lease;
-      return true;
-    }
-    await lease.revoke().catch(() => {});
-    return false;
+    if (done.succeeded) return true;
+    await etcd.leaseClient.leaseRevoke({ ID });
+    return done.responses[0]?.response_range?.kvs[0]?.value.toString() === machine;
   }
 
-  /** Lets go if this machine's replacement holds the lock; does nothing otherwise. */
-  async release(machine: string): Promise<void> {
-    if (this.#holder !== machine) return;
-    const lease = this.#lease;
-    this.#lease = undefined;
-    this.#holder = undefined;
-    await lease?.revoke().catch(() => lease.release()); // what cannot be revoked now ends with its time
+  /** Ends this machine's replacement, also one that an earlier process began; does nothing to another's. */
+  async release(connection: Connection, machine: string): Promise<void> {
+    await connection.etcd.run((etcd) =>
+      etcd.if(key, "Value", "==", machine).then(etcd.delete().key(key)).commit(),
+    );
+    if (this.#holder === machine) this.#holder = undefined;
   }
 }

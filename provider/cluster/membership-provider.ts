@@ -110,7 +110,7 @@ export async function create(inputs: MembershipInputs): Promise<dynamic.CreateRe
     },
     () => clusterLacks(connection, [machine]),
   );
-  await lock.release(inputs.name);
+  await lock.release(connection, inputs.name);
   return { id: inputs.name, outs: { ...inputs, certificateNotAfter } };
 }
 
