@@ -195,7 +195,7 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     await stack.pulumi("preview", "--expect-no-changes");
   });
 
-  it("is destroyed within 10 seconds, and nothing of it remains", async () => {
+  it("is destroyed, and nothing of it remains", async () => {
     await stack.loadEnvironment();
     const destroy = await stack.start("pulumi", ["destroy", "--yes", "--skip-preview", "--stack", name])
       .finished;
