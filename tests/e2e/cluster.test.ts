@@ -185,9 +185,12 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
         if (answers.every((answer) => answer.status === "rejected")) lost += 1;
       }
     })();
-    await stack.pulumi("up", "--yes", "--skip-preview");
-    reading = false;
-    await reader;
+    try {
+      await stack.pulumi("up", "--yes", "--skip-preview");
+    } finally {
+      reading = false;
+      await reader;
+    }
     assert.equal(lost, 0, "reads that no machine answered");
     for (const machine of machines()) assert.match(await stack.ssh(machine, "cat /etc/motd"), /rolled/);
     assert.equal(await identities(), before);
