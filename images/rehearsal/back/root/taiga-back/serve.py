@@ -9,6 +9,8 @@ GET  /api/v1/rehearsal    which instance on which machine answers, and where its
 
 import json
 import os
+import signal
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -104,4 +106,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container ignores it otherwise
     ThreadingHTTPServer(("", 8000), Handler).serve_forever()
