@@ -1,6 +1,6 @@
+import { connect as dial } from "node:net";
 import type { Duplex } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "ssh2";
+import { Client, type ClientChannel } from "ssh2";
 import { type Credentials, hostKey } from "../credentials";
 
 /** Where a machine answers. */
@@ -17,6 +17,13 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
+export interface ExecOptions {
+  /** Goes to standard input: the place for anything secret. */
+  readonly input?: string;
+  /** Default: 60. */
+  readonly timeoutSeconds?: number;
+}
+
 /** One ssh connection a machine, kept for the next call, as the user `core`; the host's key must be the derived one. */
 export class SshPool {
   readonly #open = new Map<string, Promise<Client>>();
@@ -26,106 +33,83 @@ export class SshPool {
   connect(machine: Machine): Promise<Client> {
     const known = this.#open.get(machine.address);
     if (known) return known;
-    const connecting = this.#connect(machine);
+    // Only the connection that ended is forgotten: by then there may be another to the machine's successor.
+    const forget = () => {
+      if (this.#open.get(machine.address) === connecting) this.#open.delete(machine.address);
+    };
+    const connecting = this.#connect(machine, forget);
     this.#open.set(machine.address, connecting);
-    connecting.catch(() => this.#open.delete(machine.address));
+    connecting.catch(() => {});
     return connecting;
   }
 
-  #connect(machine: Machine): Promise<Client> {
+  #connect(machine: Machine, forget: () => void): Promise<Client> {
     const expected = Buffer.from(
       hostKey(this.credentials, machine.address).publicKey.split(" ")[1] as string,
       "base64",
     );
     return new Promise((resolve, reject) => {
       const client = new Client();
-      const forget = () => this.#open.delete(machine.address);
+      const socket = dial(machine.sshPort ?? 22, machine.address)
+        .setNoDelay(true) // a call is several small packets; Nagle would hold each back by 40 ms
+        // The kernels' keepalive and not ssh's, whose timer would keep this process from ending; and the kernel of a busy
+        // emulated machine answers when its sshd cannot. A machine that is gone is noticed within half a minute.
+        .setKeepAlive(true, 10_000);
+      const lost = (why: string) => {
+        forget();
+        reject(new Error(`ssh to ${machine.name} (${machine.address}): ${why}`));
+      };
       client
         .once("ready", () => {
-          unref(client);
+          socket.unref(); // an idle connection does not keep this process; whoever uses it has a timer that does
           resolve(client);
         })
         .on("error", (error) => {
-          forget();
-          reject(new Error(`ssh to ${machine.name} (${machine.address}): ${error.message}`));
+          lost(error.message);
+          client.destroy();
         })
-        .on("close", () => {
-          forget();
-          reject(new Error(`ssh to ${machine.name} (${machine.address}): connection closed`));
-        })
+        .on("close", () => lost("connection closed"))
         .connect({
-          host: machine.address,
-          port: machine.sshPort ?? 22,
+          sock: socket,
           username: "core",
           privateKey: this.credentials.operatorKey,
           readyTimeout: 30_000,
-          keepaliveInterval: 10_000,
-          keepaliveCountMax: 6, // an emulated machine may not answer for a while
           algorithms: { serverHostKey: ["ssh-ed25519"] },
           hostVerifier: (key: Buffer) => key.equals(expected),
         });
     });
   }
 
-  /** Tries until the machine lets the operator in. @throws Error saying where to look when it does not. */
-  async waitFor(machine: Machine, timeoutSeconds: number): Promise<void> {
-    const until = Date.now() + timeoutSeconds * 1000;
-    for (;;) {
-      try {
-        await this.connect(machine);
-        return;
-      } catch (error) {
-        if (Date.now() > until) {
-          throw new Error(
-            `${(error as Error).message}, for ${timeoutSeconds} s; look at its console: virsh console ${machine.name}`,
-          );
-        }
-        await sleep(500);
-      }
-    }
-  }
-
-  /** Runs a command; `input` is the place for anything secret. */
-  async exec(
-    machine: Machine,
-    command: string,
-    options: { input?: string; timeoutSeconds?: number } = {},
-  ): Promise<ExecResult> {
-    const client = await this.connect(machine);
+  /** Runs a command to its end. */
+  async exec(machine: Machine, command: string, options: ExecOptions = {}): Promise<ExecResult> {
+    const what = `\`${command}\``;
+    const channel = await this.#channel<ClientChannel>(machine, what, (client, done) =>
+      client.exec(command, done),
+    );
     const seconds = options.timeoutSeconds ?? 60;
     return new Promise((resolve, reject) => {
-      const fail = (why: string) => reject(new Error(`${machine.name}: \`${command}\`: ${why}`));
-      const timer = setTimeout(() => fail(`no end within ${seconds} s`), seconds * 1000);
-      client.exec(command, (error, channel) => {
-        if (error) {
-          clearTimeout(timer);
-          fail(error.message);
-          return;
-        }
-        let stdout = "";
-        let stderr = "";
-        channel.on("data", (data: Buffer) => {
-          stdout += data;
-        });
-        channel.stderr.on("data", (data: Buffer) => {
-          stderr += data;
-        });
-        channel.on("close", (code: number | null) => {
-          clearTimeout(timer);
-          if (code === null || code === undefined) fail("the connection ended first");
-          else resolve({ code, stdout, stderr });
-        });
-        channel.end(options.input ?? "");
+      const fail = (why: string) => reject(new Error(`${machine.name}: ${what}: ${why}`));
+      const timer = setTimeout(() => {
+        fail(`no end within ${seconds} s`);
+        this.#distrust(machine);
+        channel.close();
+      }, seconds * 1000);
+      const printed = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+      channel.on("data", (part: Buffer) => printed.stdout.push(part));
+      channel.stderr.on("data", (part: Buffer) => printed.stderr.push(part));
+      channel.on("close", (code: number | null | undefined, signal?: string) => {
+        clearTimeout(timer);
+        if (typeof code !== "number")
+          return fail(signal ? `ended by ${signal}` : "the connection ended first");
+        const text = (parts: Buffer[]) => Buffer.concat(parts).toString();
+        resolve({ code, stdout: text(printed.stdout), stderr: text(printed.stderr) });
       });
+      channel.end(options.input ?? "");
     });
   }
 
   /** Runs a command that must succeed, and returns what it printed. */
-  async succeed(
-    machine: Machine,
-    command: string,
-    options: { input?: string; timeoutSeconds?: number } = {},
-  ): Promise<string> {
+  async succeed(machine: Machine, command: string, options: ExecOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.exec(machine, command, options);
     if (code !== 0)
       throw new Error(
@@ -134,25 +118,55 @@ export class SshPool {
     return stdout;
   }
 
-  async openUnixSocket(machine: Machine, path: string): Promise<Duplex> {
+  openUnixSocket(machine: Machine, path: string): Promise<Duplex> {
+    return this.#channel(machine, path, (client, done) => client.openssh_forwardOutStreamLocal(path, done));
+  }
+
+  openTcp(machine: Machine, host: string, port: number): Promise<Duplex> {
+    return this.#channel(machine, `${host}:${port}`, (client, done) =>
+      client.forwardOut("127.0.0.1", 0, host, port, done),
+    );
+  }
+
+  /** Opens a channel, within a bound: a connection to a machine that was switched off takes requests and says nothing. */
+  async #channel<C extends Duplex>(
+    machine: Machine,
+    what: string,
+    open: (client: Client, done: (error: Error | undefined, channel: C) => void) => unknown,
+  ): Promise<C> {
     const client = await this.connect(machine);
-    return new Promise((resolve, reject) => {
-      client.openssh_forwardOutStreamLocal(path, (error, channel) =>
-        error ? reject(new Error(`${machine.name}: ${path}: ${error.message}`)) : resolve(channel),
-      );
+    return new Promise<C>((resolve, reject) => {
+      const fail = (why: string) => reject(new Error(`${machine.name}: ${what}: ${why}`));
+      const ended = () => {
+        clearTimeout(timer);
+        fail("the connection ended first");
+      };
+      const timer = setTimeout(() => {
+        this.#distrust(machine);
+        fail("no answer over ssh within 30 s");
+      }, 30_000);
+      client.once("close", ended);
+      try {
+        open(client, (error, channel) => {
+          clearTimeout(timer);
+          client.removeListener("close", ended);
+          if (error) fail(error.message);
+          else resolve(channel);
+        });
+      } catch (error) {
+        ended(); // ssh2 throws where a connection is not open any more
+        this.#distrust(machine);
+        fail((error as Error).message);
+      }
     });
   }
 
-  async openTcp(machine: Machine, host: string, port: number): Promise<Duplex> {
-    const client = await this.connect(machine);
-    return new Promise((resolve, reject) => {
-      client.forwardOut("127.0.0.1", 0, host, port, (error, channel) =>
-        error ? reject(new Error(`${machine.name}: ${host}:${port}: ${error.message}`)) : resolve(channel),
-      );
-    });
+  /** The next call makes a new connection; those under way may still end well on the old one. */
+  #distrust(machine: Machine): void {
+    this.#open.delete(machine.address);
   }
 
-  /** Forgets a connection that may be to a machine that is gone. */
+  /** Ends a connection that may be to a machine that is gone. */
   async drop(machine: Machine): Promise<void> {
     const known = this.#open.get(machine.address);
     this.#open.delete(machine.address);
@@ -160,12 +174,8 @@ export class SshPool {
   }
 
   async close(): Promise<void> {
-    for (const open of this.#open.values()) (await open.catch(() => undefined))?.end();
+    const all = [...this.#open.values()];
     this.#open.clear();
+    for (const open of all) (await open.catch(() => undefined))?.end();
   }
-}
-
-/** An idle connection must not keep the process from ending. */
-function unref(client: Client): void {
-  (client as unknown as { _sock?: { unref(): void } })._sock?.unref();
 }
