@@ -62,6 +62,7 @@ export class Cluster extends pulumi.ComponentResource {
           settings: settings.machines,
           network,
           pool: settings.pool,
+          libvirt: settings.libvirt,
           ignition: pulumi.secret(
             args.credentials.apply((text) => ignitionOf(parseCredentials(text), machine, planned, settings)),
           ),

@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { hostProblems, machineKind } from "./host";
-import { type MachineKind, type Problem, readSettings, type Settings } from "./settings";
+import { type MachineKind, type Problem, readSettings, type Settings, unknownFields } from "./settings";
 
 /**
  * Reads and checks the stack's configuration, and what it asks of the host, before any resource is declared.
@@ -17,27 +18,33 @@ export function readConfig(): {
   const raw = {
     prefix: config.get("prefix") ?? `${pulumi.getProject()}-${stack}`,
     machines: config.getObject<unknown>("machines"),
-    ...optional(config, "network"),
-    ...optional(config, "containers"),
-    ...optional(config, "pool"),
-    ...optional(config, "cloudConfig"),
+    network: config.get("network"),
+    containers: config.get("containers"),
+    pool: config.get("pool"),
+    libvirt: new pulumi.Config("libvirt").get("uri"),
   };
-  const { settings, problems, warnings } = readSettings(raw);
+  const extra = cloudConfigOf(config.get("cloudConfig"));
+  const { settings, problems, warnings } = readSettings({ ...raw, cloudConfig: extra.text });
   const { kind, problems: kindProblems } = machineKind(settings);
-  const uri = new pulumi.Config("libvirt").get("uri") ?? "qemu:///system";
-  const all = [...problems, ...kindProblems, ...(problems.length === 0 ? hostProblems(settings, uri) : [])];
+  const all = [
+    ...unknownFields(Object.keys(pulumi.runtime.allConfig())),
+    ...extra.problems,
+    ...problems,
+    ...kindProblems,
+    ...(problems.length === 0 ? hostProblems(settings, kind) : []),
+  ];
   const credentials = config.getSecret("credentials");
   if (!credentials)
     all.push({
       field: "taiga:credentials",
-      message: `is missing; ./deploy.sh ${stack} makes it, or npm run credentials`,
+      message: `is missing; ./deploy.sh ${stack} makes it, or npm run credentials -- ${stack}`,
     });
   const file = `Pulumi.${stack}.yaml`;
   if (all.length > 0 || !credentials)
     throw new pulumi.RunError(all.map((problem) => line(file, problem)).join("\n"));
   for (const warning of warnings) pulumi.log.warn(line(file, warning));
   if (kind === "container" && stack !== "dev") {
-    pulumi.log.info(
+    pulumi.log.warn(
       `${file} taiga:machines.kind: "container" isolates machines less than virtual ones; write auto where the host has KVM`,
     );
   }
@@ -47,7 +54,14 @@ export function readConfig(): {
 
 const line = (file: string, { field, message }: Problem) => `${file} ${field}: ${message}`;
 
-function optional<K extends string>(config: pulumi.Config, key: K): { [key in K]?: string } {
-  const value = config.get(key);
-  return (value === undefined ? {} : { [key]: value }) as { [key in K]?: string };
+/** Cloud-config stands in the stack's file itself, or in a file that it names, from the project's folder on. */
+function cloudConfigOf(value = ""): { text?: string; problems: Problem[] } {
+  if (value === "" || value.includes("\n") || value.startsWith("#")) return { text: value, problems: [] };
+  try {
+    return { text: readFileSync(value, "utf8"), problems: [] };
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    const message = `${JSON.stringify(value)} cannot be read (${why}); write a file's path, or YAML that begins with #cloud-config`;
+    return { problems: [{ field: "taiga:cloudConfig", message }] };
+  }
 }

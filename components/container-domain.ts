@@ -18,20 +18,14 @@ export interface ContainerSpec {
   readonly data: string;
 }
 
+/** Where libvirt keeps domains that are containers, whatever URI the virtual ones have. */
+export const containerUri = "lxc:///system";
+
 const virsh = (...args: string[]) =>
-  execFileSync("virsh", ["-q", "-c", "lxc:///system", ...args], {
+  execFileSync("virsh", ["-q", "-c", containerUri, ...args], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
   });
-
-/** Runs a step whose aim may have been reached already. */
-function attempt(step: () => unknown): void {
-  try {
-    step();
-  } catch {
-    // nothing there to end, which is what was wanted
-  }
-}
 
 /** Makes the machine anew, whatever an interrupted attempt has left of it. */
 function create(spec: ContainerSpec, ignition: string): void {
@@ -58,12 +52,25 @@ function create(spec: ContainerSpec, ignition: string): void {
   virsh("start", spec.name);
 }
 
+/** Ends with nothing of the machine there, or an error: its folder must not go from under a machine that runs. */
 function remove(spec: ContainerSpec): void {
-  attempt(() => virsh("destroy", spec.name));
-  attempt(() => virsh("undefine", spec.name));
-  attempt(() => execFileSync("umount", ["-l", join(spec.folder, "root")], { stdio: "ignore" }));
+  const names = (...which: string[]) => virsh("list", "--name", ...which).split("\n");
+  try {
+    if (names().includes(spec.name)) virsh("destroy", spec.name);
+  } catch (error) {
+    if (names().includes(spec.name)) throw error; // it may have ended by itself meanwhile
+  }
+  if (names("--all").includes(spec.name)) virsh("undefine", spec.name);
+  const root = join(spec.folder, "root");
+  while (isMounted(root)) execFileSync("umount", ["-l", root]);
   rmSync(spec.folder, { recursive: true, force: true });
 }
+
+/** https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html: the fifth field, blanks as \\040. */
+const isMounted = (path: string): boolean =>
+  readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .some((line) => line.split(" ")[4] === path.replaceAll(" ", "\\040"));
 
 /** https://libvirt.org/drvlxc.html; capabilities are left to the machine, since systemd and Docker run in it. */
 function domainXml(spec: ContainerSpec, root: string): string {

@@ -1,18 +1,20 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
-import { networkInterfaces } from "node:os";
 import { dirname, join } from "node:path";
 import { probeKvm } from "../deploy/kvm-probe";
 import { nodeImage, payload } from "../images/artifacts";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
+import { containerUri } from "./container-domain";
+import { hostNetworks } from "./host-networks";
 import type { MachineKind, Problem, Settings } from "./settings";
 
 /** What of a stack's settings this host cannot give, found at preview and before anything is touched. */
-export function hostProblems(settings: Settings, uri: string): Problem[] {
+export function hostProblems(settings: Settings, kind: MachineKind): Problem[] {
   return [
     ...networkProblems(settings),
     ...poolProblems(settings),
-    ...libvirtProblems(uri),
+    ...libvirtProblems(settings.libvirt),
+    ...(kind === "container" ? containerProblems() : []),
     ...artifactProblems(),
   ];
 }
@@ -29,25 +31,16 @@ export function machineKind(settings: Settings): { kind: MachineKind; problems: 
   return { kind: "emulated", problems: kind === "kvm" ? [problem] : [] };
 }
 
+/** Another network than this stack's own bridge must not have the addresses: its hosts would be out of reach. */
 function networkProblems({ network, prefix, machines }: Settings): Problem[] {
   const wanted = parseCidr(network);
   const { bridge } = plan({ prefix, cidr: network, count: machines.count });
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
-    (name === bridge ? [] : (addresses ?? []))
-      .filter(({ family, cidr }) => family === "IPv4" && cidr)
-      .map(({ cidr }) => {
-        const [address, length] = (cidr as string).split("/") as [string, string];
-        const bits = 2 ** (32 - Number(length));
-        const number = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-        const first = Math.floor(number / bits) * bits;
-        return { text: cidr as string, first, last: first + bits - 1, prefixLength: Number(length) };
-      })
-      .filter((other) => overlaps(wanted, other))
-      .map((other) => ({
-        field: "taiga:network",
-        message: `${JSON.stringify(network)} overlaps this host's ${name} (${other.text}); write another private network, such as "10.177.0.0/24"`,
-      })),
-  );
+  return hostNetworks()
+    .filter((other) => other.interface !== bridge && overlaps(wanted, other))
+    .map((other) => ({
+      field: "taiga:network",
+      message: `${JSON.stringify(network)} overlaps this host's ${other.interface} (${other.text}); write another private network, such as "10.177.0.0/24"`,
+    }));
 }
 
 function poolProblems({ pool }: Settings): Problem[] {
@@ -67,18 +60,34 @@ function poolProblems({ pool }: Settings): Problem[] {
 }
 
 function libvirtProblems(uri: string): Problem[] {
-  const { status, stderr, error } = spawnSync("virsh", ["-c", uri, "version"], {
-    timeout: 5_000,
-    encoding: "utf8",
-  });
-  if (status === 0) return [];
-  const why = (error?.message ?? stderr.split("\n")[0] ?? "").trim();
+  const why = silenceOf(uri);
+  if (why === undefined) return [];
   return [
     {
       field: "libvirt:uri",
       message: `${JSON.stringify(uri)} does not answer (${why}); start libvirtd, which ./deploy.sh does, or write a URI that answers`,
     },
   ];
+}
+
+function containerProblems(): Problem[] {
+  const why = silenceOf(containerUri);
+  if (why === undefined) return [];
+  return [
+    {
+      field: "taiga:machines.kind",
+      message: `"container" needs ${containerUri}, which does not answer (${why}); run ./deploy.sh, which installs libvirt's LXC driver, or write auto`,
+    },
+  ];
+}
+
+/** Why a libvirt does not answer within five seconds; undefined when it does. */
+function silenceOf(uri: string): string | undefined {
+  const { status, stderr, error } = spawnSync("virsh", ["-c", uri, "version"], {
+    timeout: 5_000,
+    encoding: "utf8",
+  });
+  return status === 0 ? undefined : (error?.message ?? stderr.split("\n")[0] ?? "").trim();
 }
 
 function artifactProblems(): Problem[] {

@@ -1,26 +1,30 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { nodeImage, payload } from "../images/artifacts";
-import type { ContainerSpec } from "./container-domain";
+import { type ContainerSpec, containerUri } from "./container-domain";
 import { digest } from "./digest";
 import type { MachineArgs, MadeMachine } from "./machine";
+import { transformed } from "./transform";
 
 /**
  * A libvirt LXC domain over the node image's root file system: the same Ignition at native speed, less isolated.
  * The libvirt provider knows no domain of type lxc, so virsh makes it, through a small program of this project.
  */
 export function containerMachine(name: string, args: MachineArgs, parent: pulumi.Resource): MadeMachine {
-  const { planned, settings, network, pool } = args;
+  const { planned, settings, network, pool, transform } = args;
   const image = nodeImage();
   const contents = payload();
   const data = new command.local.Command(
-    `${name}-data`,
-    {
-      create: `mkdir -p -m 755 "$DATA"`,
-      delete: `rm -rf "$DATA"`,
-      environment: { DATA: `${pool}/${planned.name}-data` },
-    },
-    { parent, protect: args.protectData, dependsOn: network.pool },
+    ...transformed(
+      transform?.folder,
+      `${name}-data`,
+      {
+        create: `mkdir -p -m 755 "$DATA"`,
+        delete: `rm -rf "$DATA"`,
+        environment: { DATA: `${pool}/${planned.name}-data` },
+      },
+      { parent, protect: args.protectData, dependsOn: network.pool },
+    ),
   );
   const spec = network.network.name.apply(
     (networkName): ContainerSpec => ({
@@ -38,15 +42,18 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
   const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
   const program = "node --import tsx components/container-domain.ts";
   const domain = new command.local.Command(
-    `${name}-domain`,
-    {
-      create: `${program} create`,
-      delete: `${program} delete`,
-      environment: { MACHINE: spec.apply((each) => JSON.stringify(each)) },
-      stdin: args.ignition,
-      triggers: [spec.apply((each) => digest(JSON.stringify(each))), ignitionKey],
-    },
-    { parent, dependsOn: [data], deleteBeforeReplace: true, additionalSecretOutputs: ["stdin"] },
+    ...transformed(
+      transform?.container,
+      `${name}-domain`,
+      {
+        create: `${program} create`,
+        delete: `${program} delete`,
+        environment: { MACHINE: spec.apply((each) => JSON.stringify(each)) },
+        stdin: args.ignition,
+        triggers: [spec.apply((each) => digest(JSON.stringify(each))), ignitionKey],
+      },
+      { parent, dependsOn: [data], deleteBeforeReplace: true, additionalSecretOutputs: ["stdin"] },
+    ),
   );
   return {
     domain,
@@ -54,6 +61,6 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
       .all([spec, ignitionKey, domain.id])
       .apply(([each, key, id]) => digest(JSON.stringify([each, key, id]))),
     image: `debian-${image.key}`,
-    hypervisor: "lxc:///system",
+    hypervisor: containerUri,
   };
 }

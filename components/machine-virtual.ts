@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { nodeImage } from "../images/artifacts";
 import { digest } from "./digest";
 import type { MachineArgs, MadeMachine } from "./machine";
+import { defaults } from "./settings";
 import { transformed } from "./transform";
 
 const mebibyte = 1024 * 1024;
@@ -17,9 +18,12 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
   const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
 
   const ignition = new libvirt.Ignition(
-    `${name}-ignition`,
-    { name: pulumi.interpolate`${planned.name}-${ignitionKey}.ign`, pool, content: args.ignition },
-    { parent, deleteBeforeReplace: false },
+    ...transformed(
+      transform?.ignition,
+      `${name}-ignition`,
+      { name: pulumi.interpolate`${planned.name}-${ignitionKey}.ign`, pool, content: args.ignition },
+      { parent, deleteBeforeReplace: false },
+    ),
   );
   // Disks neither update nor replace a domain by themselves, so an overlay's name says what it was made for.
   const overlay = new libvirt.Volume(
@@ -45,14 +49,17 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
   );
   // A volume that several domains write-lock needs an overlay for each; nothing is ever written to it.
   const payload = new libvirt.Volume(
-    `${name}-payload`,
-    {
-      name: pulumi.interpolate`${planned.name}-${boot.payload.name}`,
-      pool,
-      baseVolumeId: boot.payload.id,
-      format: "qcow2",
-    },
-    { parent },
+    ...transformed(
+      transform?.payload,
+      `${name}-payload`,
+      {
+        name: pulumi.interpolate`${planned.name}-${boot.payload.name}`,
+        pool,
+        baseVolumeId: boot.payload.id,
+        format: "qcow2",
+      },
+      { parent },
+    ),
   );
   const domain = new libvirt.Domain(
     ...transformed(
@@ -81,6 +88,6 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
     domain,
     revision: pulumi.all([overlay.name, payload.name, domain.id]).apply((parts) => digest(parts.join())),
     image: `debian-${image.key}`,
-    hypervisor: "qemu:///system",
+    hypervisor: args.libvirt ?? defaults.libvirt,
   };
 }

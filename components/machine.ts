@@ -1,3 +1,4 @@
+import type * as command from "@pulumi/command";
 import type * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlannedMachine } from "../nodes/plan";
@@ -8,13 +9,17 @@ import type { MachineKind, MachineSettings } from "./settings";
 import type { Transform } from "./transform";
 
 export interface MachineArgs {
+  /** Name, address and MAC. @example plan({ prefix: "taiga-dev", cidr: "10.77.0.0/24", count: 3 }).machines[0] */
   readonly planned: PlannedMachine;
   readonly kind: MachineKind;
   /** Memory (MiB), virtual CPUs, size of the data disk (MiB). */
   readonly settings: MachineSettings;
+  /** What it is on and boots from; for virtual machines made with `disks`. */
   readonly network: ClusterNetwork;
-  /** Folder of the stack's storage pool. */
+  /** Folder of the stack's storage pool. @example "/var/lib/taiga/taiga-dev" */
   readonly pool: string;
+  /** URI of the libvirt that has virtual machines. Default: qemu:///system. */
+  readonly libvirt?: string;
   /** Rendered Ignition, JSON. A secret: it holds the host key. A change replaces the machine, never its data. */
   readonly ignition: pulumi.Output<string>;
   /** Whether the data volume is protected from deletion. */
@@ -22,10 +27,15 @@ export interface MachineArgs {
   readonly transform?: MachineTransforms;
 }
 
+/** Reach a machine's children; `container` and `folder` are what a container machine has for domain and data. */
 export interface MachineTransforms {
   readonly domain?: Transform<libvirt.DomainArgs>;
   readonly overlay?: Transform<libvirt.VolumeArgs>;
   readonly data?: Transform<libvirt.VolumeArgs>;
+  readonly payload?: Transform<libvirt.VolumeArgs>;
+  readonly ignition?: Transform<libvirt.IgnitionArgs>;
+  readonly container?: Transform<command.local.CommandArgs>;
+  readonly folder?: Transform<command.local.CommandArgs>;
 }
 
 /** What a kind of machine makes of the arguments. */
@@ -34,7 +44,9 @@ export interface MadeMachine {
   readonly domain: pulumi.Resource;
   /** Changes when the machine is another one under the same name. */
   readonly revision: pulumi.Output<string>;
+  /** Distribution and content, as in `debian-1cc7fafe9fe6`. */
   readonly image: string;
+  /** The libvirt URI under which virsh finds it. */
   readonly hypervisor: string;
 }
 

@@ -13,6 +13,8 @@ export interface ClusterNetworkArgs {
   readonly transform?: {
     readonly network?: Transform<libvirt.NetworkArgs>;
     readonly pool?: Transform<libvirt.PoolArgs>;
+    /** Each of the four volumes that machines boot from; the name tells which. */
+    readonly volume?: Transform<libvirt.VolumeArgs>;
   };
 }
 
@@ -58,17 +60,25 @@ export class ClusterNetwork extends pulumi.ComponentResource {
         { parent: this },
       ),
     );
-    if (args.disks) this.boot = this.bootVolumes(name, nodeImage(), payload());
+    if (args.disks) this.boot = this.bootVolumes(name, nodeImage(), payload(), transform?.volume);
 
     this.registerOutputs({ network: this.network.name, pool: this.pool.name });
   }
 
-  private bootVolumes(name: string, image: NodeImage, contents: Payload): BootVolumes {
+  private bootVolumes(
+    name: string,
+    image: NodeImage,
+    contents: Payload,
+    transform: Transform<libvirt.VolumeArgs> | undefined,
+  ): BootVolumes {
     const volume = (part: string, key: string, source: string, format: "qcow2" | "raw") =>
       new libvirt.Volume(
-        `${name}-${part}`,
-        { name: `${part}-${key}`, pool: this.pool.name, source, format },
-        { parent: this },
+        ...transformed(
+          transform,
+          `${name}-${part}`,
+          { name: `${part}-${key}`, pool: this.pool.name, source, format },
+          { parent: this },
+        ),
       );
     return {
       base: volume("base", image.key, image.rootImage, "qcow2"),

@@ -5,26 +5,37 @@ export type MachineKind = "kvm" | "emulated" | "container";
 
 /** What a stack's configuration says, checked and with its defaults. Pure: it asks nothing of the host. */
 export interface Settings {
+  /** Begins every name libvirt sees. Default: project and stack, as in `taiga-dev`. */
   readonly prefix: string;
+  /** @example { count: 3, kind: "auto", memory: 1280 } */
   readonly machines: MachineSettings;
-  /** The cluster's network, CIDR. */
+  /** The cluster's network, a private CIDR of /27 or larger. Default: 10.77.0.0/24. */
   readonly network: string;
-  /** flannel's network for containers, CIDR. */
+  /** flannel's network for containers, a CIDR that holds a /24 for each machine. Default: 10.244.0.0/16. */
   readonly containers: string;
-  /** The folder that holds every volume of the stack. */
+  /** The folder that holds every volume of the stack. Default: /var/lib/taiga/PREFIX. */
   readonly pool: string;
-  /** Cloud-config YAML laid over the nodes' own. */
+  /** The libvirt that has network, pool and virtual machines (`libvirt:uri`). Default: qemu:///system. */
+  readonly libvirt: string;
+  /**
+   * Cloud-config laid over the nodes' own, as YAML; the stack's file may name a file instead. Default: nothing.
+   * @example "#cloud-config\nwrite_files:\n  - path: /etc/motd\n    content: hello"
+   */
   readonly cloudConfig?: string;
 }
 
 export interface MachineSettings {
+  /** Machines, each an etcd member: 1, 3 or 5. Default: 3. */
   readonly count: number;
+  /** `auto` is kvm where it works, else emulated. Default: auto. */
   readonly kind: MachineKind | "auto";
-  /** MiB for each machine. */
+  /** MiB for each machine. Default: 1280. */
   readonly memory: number;
+  /** Virtual processors of each machine. Default: 1. */
   readonly vcpus: number;
-  /** MiB. */
+  /** MiB; taken as it fills. A container machine's data is a folder, and not limited. Default: 4096. */
   readonly dataDisk: number;
+  /** What machines boot. Default: debian. */
   readonly image: "debian";
 }
 
@@ -41,6 +52,7 @@ export interface RawSettings {
   readonly network?: string;
   readonly containers?: string;
   readonly pool?: string;
+  readonly libvirt?: string;
   readonly cloudConfig?: string;
 }
 
@@ -48,7 +60,21 @@ export const defaults = {
   machines: { count: 3, kind: "auto", memory: 1280, vcpus: 1, dataDisk: 4096, image: "debian" },
   network: "10.77.0.0/24",
   containers: "10.244.0.0/16",
+  libvirt: "qemu:///system",
 } as const;
+
+/** Every field of the namespace `taiga` that some part of the project reads. */
+const fields = [
+  ...["prefix", "machines", "network", "containers", "pool", "cloudConfig", "protectData", "credentials"],
+  ...["images", "endpoints"],
+];
+
+/** Fields that nothing reads: a typing error would otherwise pass for a setting. */
+export function unknownFields(keys: readonly string[]): Problem[] {
+  return keys
+    .filter((key) => key.startsWith("taiga:") && !fields.includes(key.slice("taiga:".length)))
+    .map((field) => ({ field, message: `is no known field; write one of ${fields.join(", ")}` }));
+}
 
 const kinds = ["auto", "kvm", "emulated", "container"] as const;
 const images = ["debian"] as const;
@@ -175,6 +201,7 @@ export function readSettings(raw: RawSettings): {
       network,
       containers,
       pool,
+      libvirt: raw.libvirt ?? defaults.libvirt,
       ...(cloudConfig ? { cloudConfig } : {}),
     },
     problems,

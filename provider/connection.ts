@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { plan } from "../nodes/plan";
 import { EtcdClients } from "./clients/etcd";
 import { type Machine, SshPool } from "./clients/ssh";
@@ -33,12 +34,18 @@ export class Connection {
       throw new Error(
         "taiga:credentials is missing from the stack's configuration; run ./deploy.sh once to make it",
       );
-    const key = JSON.stringify(["endpoints", "network", "machines", "prefix"].map(read));
+    const parts = ["credentials", "endpoints", "network", "machines", "prefix"].map(read);
+    const key = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
     const known = Connection.#shared.get(key);
     if (known) return known;
     const connection = new Connection(machinesOf(read), parseCredentials(credentials));
     Connection.#shared.set(key, connection);
     return connection;
+  }
+
+  /** Whether the stack's configuration has a machine at this address: one that was taken out of it has no successor. */
+  isPlanned({ address }: Pick<Machine, "address">): boolean {
+    return this.machines.some((machine) => machine.address === address);
   }
 
   /** A machine by its address, under the name the caller knows it by, wherever it answers. */

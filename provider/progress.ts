@@ -16,24 +16,29 @@ export interface Wait {
  */
 export async function waitUntil(wait: Wait, lacking: () => Promise<string | undefined>): Promise<void> {
   const begun = Date.now();
-  let told = begun;
-  for (;;) {
-    const asked = Date.now();
-    const missing = await lacking().catch((error: Error) => {
-      if (error instanceof Final) throw error;
-      return error.message;
-    });
-    if (missing === undefined) return;
-    const seconds = Math.round((Date.now() - begun) / 1000);
-    if (seconds >= wait.timeoutSeconds) {
-      throw new Error(`${wait.what}: after ${seconds} s still ${missing}; look at ${wait.lookAt}`);
+  const seconds = () => Math.round((Date.now() - begun) / 1000);
+  let missing: string | undefined = "no answer";
+  // By a timer, since one question to a machine that is not there may itself take a minute.
+  const tell = setInterval(() => {
+    console.error(`${wait.what}: ${seconds()} s so far: ${missing}; to see more: ${wait.lookAt}`);
+  }, 10_000);
+  try {
+    for (;;) {
+      const asked = Date.now();
+      missing = await lacking().catch((error: Error) => {
+        if (error instanceof Final) throw error;
+        return error.message;
+      });
+      if (missing === undefined) return;
+      if (seconds() >= wait.timeoutSeconds) {
+        throw new Error(`${wait.what}: after ${seconds()} s still ${missing}; look at ${wait.lookAt}`);
+      }
+      // An emulated machine takes seconds to answer: asking must not be what keeps it busy.
+      const pause = Math.min(4 * (Date.now() - asked), 15_000);
+      await sleep(Math.max((wait.everySeconds ?? 1) * 1000, pause));
     }
-    if (Date.now() - told >= 10_000) {
-      told = Date.now();
-      console.error(`${wait.what}: ${seconds} s so far: ${missing}; to see more: ${wait.lookAt}`);
-    }
-    // An emulated machine takes seconds to answer: asking must not be what keeps it busy.
-    await sleep(Math.max((wait.everySeconds ?? 1) * 1000, 4 * (Date.now() - asked)));
+  } finally {
+    clearInterval(tell);
   }
 }
 

@@ -1,14 +1,28 @@
-import { type AddressInfo, createServer, connect as dial } from "node:net";
+import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Etcd3 } from "etcd3";
+import {
+  Etcd3,
+  EtcdAuthenticationFailedError,
+  EtcdPermissionDeniedError,
+  GRPCInvalidArgumentError,
+} from "etcd3";
 import { type Credentials, mintCertificate } from "../credentials";
 import type { Machine, SshPool } from "./ssh";
+
+/** Answers that stay the same however often one asks. */
+const refusals = [
+  GRPCInvalidArgumentError,
+  EtcdPermissionDeniedError,
+  EtcdAuthenticationFailedError,
+  TypeError,
+];
 
 /** etcd v3 clients over TLS, with a certificate minted in memory; through ssh where the network is not routable. */
 export class EtcdClients {
   #all: Promise<Etcd3> | undefined;
   #certificate: ReturnType<typeof mintCertificate> | undefined;
-  readonly #closers: (() => void)[] = [];
+  /** Local ports that end at a machine's etcd, by address. */
+  readonly #forwards = new Map<string, Promise<{ url: string; close(): void }>>();
 
   constructor(
     private readonly machines: readonly Machine[],
@@ -18,11 +32,11 @@ export class EtcdClients {
 
   /** One client over every machine that answers now; it goes on with another when one stops answering. */
   client(): Promise<Etcd3> {
-    this.#all ??= this.#open(this.machines).catch((error) => {
-      this.#all = undefined;
-      throw error;
-    });
-    return this.#all;
+    if (this.#all) return this.#all;
+    const opening = this.#open(this.machines);
+    this.#all = opening;
+    opening.catch(() => this.#forget(opening));
+    return opening;
   }
 
   /**
@@ -32,22 +46,26 @@ export class EtcdClients {
   async run<T>(operation: (etcd: Etcd3) => PromiseLike<T>): Promise<T> {
     const until = Date.now() + 60_000;
     for (;;) {
+      const opened = this.client();
       try {
-        return await operation(await this.client());
+        return await operation(await opened);
       } catch (error) {
+        if (refusals.some((refusal) => error instanceof refusal)) throw error;
         if (Date.now() > until) throw new Error(`etcd, tried for 60 s: ${(error as Error).message}`);
-        await this.#forget();
+        this.#forget(opened);
         await sleep(1_000);
       }
     }
   }
 
   /** The next caller gets a new client, over the machines that answer then; calls under way end with the old one. */
-  async #forget(): Promise<void> {
-    const old = this.#all;
+  #forget(opened: Promise<Etcd3>): void {
+    if (this.#all !== opened) return; // another caller met the same trouble, and there is a new one already
     this.#all = undefined;
-    const client = await old?.catch(() => undefined);
-    if (client) setTimeout(() => client.close(), 30_000).unref();
+    opened.then(
+      (client) => setTimeout(() => client.close(), 40_000).unref(),
+      () => {},
+    );
   }
 
   /** A client for one machine's member alone; the caller closes it. */
@@ -90,32 +108,42 @@ export class EtcdClients {
     return this.#forward(machine, port).catch(() => undefined);
   }
 
-  /** A local port that ends at the machine's etcd, through its ssh. */
+  /** A local port that ends at the machine's etcd, through its ssh; made once. */
   async #forward(machine: Machine, port: number): Promise<string> {
-    await this.ssh.connect(machine);
-    const server = createServer((local) => {
-      this.ssh.openTcp(machine, "127.0.0.1", port).then(
-        (remote) =>
-          local
-            .pipe(remote)
-            .pipe(local)
-            .on("error", () => remote.destroy()),
-        () => local.destroy(),
-      );
-    });
-    await new Promise<void>((resolve, reject) =>
-      server.once("error", reject).listen(0, "127.0.0.1", resolve),
-    );
-    server.unref();
-    this.#closers.push(() => server.close());
-    return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await this.ssh.connect(machine); // or there is nothing to forward to
+    let made = this.#forwards.get(machine.address);
+    if (!made) {
+      made = listen((local) => {
+        local.on("error", () => local.destroy());
+        this.ssh.openTcp(machine, "127.0.0.1", port).then(
+          (remote) => {
+            remote.on("error", () => local.destroy()).on("close", () => local.destroy());
+            local.on("close", () => remote.destroy());
+            local.pipe(remote).pipe(local);
+          },
+          () => local.destroy(),
+        );
+      });
+      this.#forwards.set(machine.address, made);
+    }
+    return (await made).url;
   }
 
   async close(): Promise<void> {
-    (await this.#all?.catch(() => undefined))?.close();
+    const all = this.#all;
     this.#all = undefined;
-    for (const close of this.#closers.splice(0)) close();
+    (await all?.catch(() => undefined))?.close();
+    for (const forward of this.#forwards.values()) (await forward).close();
+    this.#forwards.clear();
   }
+}
+
+async function listen(accept: (local: Socket) => void): Promise<{ url: string; close(): void }> {
+  const server = createServer(accept);
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  server.unref();
+  const { port } = server.address() as AddressInfo;
+  return { url: `https://127.0.0.1:${port}`, close: () => server.close() };
 }
 
 function reach(host: string, port: number): Promise<"open" | "refused" | "silent"> {

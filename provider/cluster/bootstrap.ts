@@ -1,5 +1,6 @@
 import type { Machine, SshPool } from "../clients/ssh";
 import type { Connection } from "../connection";
+import { readFiles } from "./files";
 
 export const memberFile = "/var/lib/data/etcd/member.env";
 
@@ -15,12 +16,6 @@ export const memberEnvironment = ({ cluster, state }: Joining): string =>
 
 const peer = (machine: Machine) => `${machine.name}=https://${machine.address}:2380`;
 
-/** What a machine's data volume knows of its membership; `undefined` on a blank one. */
-export async function membershipOn(ssh: SshPool, machine: Machine): Promise<string | undefined> {
-  const { code, stdout } = await ssh.exec(machine, `sudo cat ${memberFile}`);
-  return code === 0 ? stdout : undefined;
-}
-
 /**
  * Decides for a machine whose data volume is blank. Into a running cluster it is added as a member (in the place of an
  * earlier one of its name, whose data is gone). A new cluster is made only when every planned machine is blank or is
@@ -34,9 +29,7 @@ export async function howToJoin(
 ): Promise<Joining | undefined> {
   const others = planned.filter(({ name }) => name !== machine.name);
   const cluster = planned.map(peer).join(",");
-  const seen = await Promise.all(
-    others.map((other) => membershipOn(connection.ssh, other).catch(() => null)),
-  );
+  const seen = await Promise.all(others.map((other) => membershipOn(connection.ssh, other)));
   const isNew = (env: string | undefined | null) =>
     env === undefined || env === memberEnvironment({ cluster, state: "new" });
   const running = await runningMembers(connection, others).catch(() => undefined);
@@ -48,6 +41,15 @@ export async function howToJoin(
     return { cluster: await addMember(connection, machine, mine?.ID), state: "existing" };
   }
   return seen.every(isNew) ? { cluster, state: "new" } : undefined;
+}
+
+/** What a machine's data volume knows of its membership; undefined on a blank one, null where nobody answers. */
+async function membershipOn(ssh: SshPool, machine: Machine): Promise<string | undefined | null> {
+  try {
+    return (await readFiles(ssh, machine, [memberFile]))[memberFile];
+  } catch {
+    return null;
+  }
 }
 
 interface Member {

@@ -1,4 +1,4 @@
-import { FleetClient } from "../clients/fleet";
+import { FleetClient, type FleetMachine } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import type { Connection } from "../connection";
 import { within } from "./bootstrap";
@@ -8,13 +8,25 @@ export async function etcdLacks(connection: Connection, machine: Machine): Promi
   let client: Awaited<ReturnType<typeof connection.etcd.member>> | undefined;
   try {
     client = await connection.etcd.member(machine);
+  } catch {
+    return "etcd does not answer";
+  }
+  try {
     await within(10_000, client.get("/taiga/health").exec());
     return undefined;
   } catch (error) {
-    return `etcd: ${(error as Error).message.split(";")[0]}`;
+    return `etcd has no quorum (${(error as Error).message})`;
   } finally {
-    client?.close();
+    client.close();
   }
+}
+
+/** The machines fleet knows, as one of these sees it if it can. */
+export function fleetMachines(connection: Connection, machines: readonly Machine[]): Promise<FleetMachine[]> {
+  const others = connection.machines.filter(({ address }) =>
+    machines.every((one) => one.address !== address),
+  );
+  return new FleetClient([...machines, ...others], connection.ssh).listMachines();
 }
 
 /** What the cluster lacks of these machines, by name: etcd health, presence in fleet, a subnet of flannel's. */
@@ -22,23 +34,29 @@ export async function clusterLacks(
   connection: Connection,
   machines: readonly Machine[],
 ): Promise<string | undefined> {
-  const fleet = new FleetClient(connection.machines, connection.ssh);
-  const [health, present, leases] = await Promise.all([
-    Promise.all(machines.map(async (machine) => ({ machine, lacks: await etcdLacks(connection, machine) }))),
-    fleet.listMachines().catch(() => []),
+  const health = await Promise.all(machines.map((machine) => etcdLacks(connection, machine)));
+  // fleet and flannel live on etcd: while it has no quorum, asking them takes long and tells nothing.
+  if (health.every((lacks) => lacks !== undefined)) return summary(machines, (index) => [health[index]]);
+  const [present, leases] = await Promise.all([
+    fleetMachines(connection, machines).catch(() => []),
     connection.etcd
       .run((etcd) => etcd.getAll().prefix("/coreos.com/network/subnets/").strings())
-      .catch(() => ({})),
+      .catch((): Record<string, string> => ({})),
   ]);
-  const publicIps = Object.values(leases as Record<string, string>).map(
-    (lease) => (JSON.parse(lease) as { PublicIP?: string }).PublicIP,
-  );
-  const lacking = health.flatMap(({ machine, lacks }) => {
-    const missing = [
-      ...(lacks ? [lacks] : []),
-      ...(present.some(({ primaryIP }) => primaryIP === machine.address) ? [] : ["not in fleet"]),
-      ...(publicIps.includes(machine.address) ? [] : ["no subnet"]),
-    ];
+  const leased = Object.values(leases).map((lease) => (JSON.parse(lease) as { PublicIP?: string }).PublicIP);
+  return summary(machines, (index, { address }) => [
+    health[index],
+    present.some(({ primaryIP }) => primaryIP === address) ? undefined : "not in fleet",
+    leased.includes(address) ? undefined : "no subnet of flannel's",
+  ]);
+}
+
+function summary(
+  machines: readonly Machine[],
+  lacks: (index: number, machine: Machine) => (string | undefined)[],
+): string | undefined {
+  const lacking = machines.flatMap((machine, index) => {
+    const missing = lacks(index, machine).filter((one) => one !== undefined);
     return missing.length > 0 ? [`${machine.name}: ${missing.join(", ")}`] : [];
   });
   return lacking.length > 0 ? lacking.join("; ") : undefined;

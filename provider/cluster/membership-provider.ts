@@ -1,10 +1,11 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import type { Machine } from "../clients/ssh";
 import { type ConfigReader, Connection } from "../connection";
-import { mintCertificate } from "../credentials";
 import { waitUntil } from "../progress";
-import { howToJoin, memberEnvironment, memberFile, membershipOn } from "./bootstrap";
-import { clusterLacks, etcdLacks } from "./health";
+import { howToJoin, memberEnvironment, memberFile } from "./bootstrap";
+import { certificateFile, isEnding, newCertificate, usableUntil } from "./certificate";
+import { readFiles, writeFiles } from "./files";
+import { clusterLacks, etcdLacks, fleetMachines } from "./health";
 import { ReplacementLock } from "./lock";
 
 export interface MembershipInputs {
@@ -19,14 +20,16 @@ export interface MembershipInputs {
 }
 
 interface MembershipState extends MembershipInputs {
+  /** etcd's id of the member, hexadecimal as etcdctl prints it. */
+  readonly memberId: string;
+  /** The machine's id, under which fleet knows it. */
+  readonly machineId: string;
   /** ISO 8601; `pulumi up` renews the certificate within 30 days of it. */
   readonly certificateNotAfter: string;
 }
 
-const certificateDays = 365;
-const renewBefore = 30 * 24 * 3600 * 1000;
 /** Seconds for each step; an emulated machine needs 20–50 s to boot, more when all boot at once. */
-const patience = { boot: 600, join: 600, whole: 600, turn: 3600 };
+const patience = { boot: 600, join: 600, whole: 600, turn: 1200 };
 
 const lock = new ReplacementLock();
 let shared: Connection | undefined;
@@ -47,22 +50,37 @@ export async function diff(
   const replaces = (["name", "address", "machineRevision"] as const).filter(
     (field) => old[field] !== news[field],
   );
-  const expires = Date.parse(old.certificateNotAfter) - Date.now() < renewBefore;
-  return { changes: replaces.length > 0 || expires, replaces, deleteBeforeReplace: true };
+  return {
+    changes: replaces.length > 0 || isEnding(old.certificateNotAfter),
+    replaces,
+    deleteBeforeReplace: true,
+  };
 }
 
 /** Brings a machine into the cluster, or back into it, and waits until the cluster is whole with it. */
 export async function create(inputs: MembershipInputs): Promise<dynamic.CreateResult<MembershipState>> {
   const connection = connected();
+  try {
+    const outs = await enrol(connection, inputs);
+    await lock.release(connection, inputs.name);
+    return { id: inputs.name, outs };
+  } catch (error) {
+    lock.fail(inputs.name, (error as Error).message);
+    throw error;
+  }
+}
+
+async function enrol(connection: Connection, inputs: MembershipInputs): Promise<MembershipState> {
   const machine = connection.at(inputs);
-  const look = (unit: string) =>
-    `systemctl status ${unit} on ${inputs.name} (npm run ssh -- ${inputs.name}), virsh console ${inputs.name}`;
+  const { name } = inputs;
+  const lookAt = (units: string) =>
+    `systemctl status ${units} (npm run ssh -- ${name}), virsh console ${name}`;
   await connection.ssh.drop(machine); // a connection to its predecessor may still seem open
   await waitUntil(
     {
-      what: `${inputs.name}: ssh`,
+      what: `${name}: ssh`,
       timeoutSeconds: patience.boot,
-      lookAt: `virsh console ${inputs.name}`,
+      lookAt: `virsh console ${name}`,
       everySeconds: 0.5,
     },
     async () => {
@@ -70,31 +88,32 @@ export async function create(inputs: MembershipInputs): Promise<dynamic.CreateRe
       return undefined;
     },
   );
-  await connection.ssh.succeed(
-    machine,
-    "until mountpoint -q /var/lib/data && [ -x /opt/taiga/bin/etcd ]; do sleep 0.5; done",
-    {
-      timeoutSeconds: patience.boot,
-    },
+  await waitUntil(
+    { what: `${name}: volumes`, timeoutSeconds: patience.boot, lookAt: lookAt("volumes") },
+    () => volumesLack(connection, machine),
   );
-  const certificateNotAfter = await deliverCertificate(connection, machine);
-  if ((await membershipOn(connection.ssh, machine)) === undefined)
-    await join(connection, machine, inputs.members);
+
+  const found = await readFiles(connection.ssh, machine, [memberFile, certificateFile]);
+  let notAfter = await usableUntil(connection.credentials, machine, found[certificateFile]);
+  if (!notAfter) {
+    notAfter = await renew(connection, machine);
+    // On a machine that has booted as a member already, they run with the certificate it had.
+    if (found[memberFile]) await restartHolders(connection, machine);
+  }
+  if (!found[memberFile]) await join(connection, machine, inputs.members);
+
   await connection.ssh.succeed(machine, "sudo systemctl start --no-block taiga.target");
-  await waitUntil({ what: `${inputs.name}: etcd`, timeoutSeconds: patience.join, lookAt: look("etcd") }, () =>
+  await waitUntil({ what: `${name}: etcd`, timeoutSeconds: patience.join, lookAt: lookAt("etcd") }, () =>
     etcdLacks(connection, machine),
   );
   const { members } = (await connection.etcd.run((etcd) => etcd.cluster.memberList({}))) as {
-    members: { name: string; peerURLs: string[] }[];
+    members: { ID: string; name: string; peerURLs: string[] }[];
   };
-  const list = members.flatMap(({ name, peerURLs }) => peerURLs.map((url) => `${name}=${url}`)).join(",");
-  await writeFile(
-    connection,
-    machine,
-    memberFile,
-    memberEnvironment({ cluster: list, state: "existing" }),
-    "0644",
-  );
+  const cluster = members.flatMap(({ name, peerURLs }) => peerURLs.map((url) => `${name}=${url}`)).join(",");
+  const environment = memberEnvironment({ cluster, state: "existing" });
+  if (found[memberFile] !== environment)
+    await writeFiles(connection.ssh, machine, { [memberFile]: { content: environment, mode: "0644" } });
+
   const network = JSON.stringify({ Network: inputs.containers, SubnetLen: 24, Backend: { Type: "vxlan" } });
   await connection.etcd.run((etcd) =>
     etcd
@@ -103,15 +122,34 @@ export async function create(inputs: MembershipInputs): Promise<dynamic.CreateRe
       .commit(),
   );
   await waitUntil(
-    {
-      what: `${inputs.name}: cluster`,
-      timeoutSeconds: patience.whole,
-      lookAt: look("flanneld docker fleet"),
-    },
-    () => clusterLacks(connection, [machine]),
+    { what: `${name}: cluster`, timeoutSeconds: patience.whole, lookAt: lookAt("flanneld docker fleet") },
+    async () => (await clusterLacks(connection, [machine])) ?? dockerLacks(connection, machine),
   );
-  await lock.release(connection, inputs.name);
-  return { id: inputs.name, outs: { ...inputs, certificateNotAfter } };
+
+  const member = members.find(({ peerURLs }) => peerURLs.includes(`https://${machine.address}:2380`));
+  const present = (await fleetMachines(connection, [machine])).find(
+    ({ primaryIP }) => primaryIP === machine.address,
+  );
+  return {
+    ...inputs,
+    memberId: BigInt(member?.ID ?? 0).toString(16),
+    machineId: present?.id ?? "",
+    certificateNotAfter: notAfter.toISOString(),
+  };
+}
+
+async function volumesLack(connection: Connection, machine: Machine): Promise<string | undefined> {
+  // Waits there for a while: an emulated machine's answer to each question costs it a second.
+  const { code } = await connection.ssh.exec(
+    machine,
+    "timeout 8 sh -c 'until mountpoint -q /var/lib/data && [ -x /opt/taiga/bin/etcd ]; do sleep 0.3; done'",
+  );
+  return code === 0 ? undefined : "its data volume or its payload is not mounted";
+}
+
+async function dockerLacks(connection: Connection, machine: Machine): Promise<string | undefined> {
+  const { stdout } = await connection.ssh.exec(machine, "systemctl is-active docker");
+  return stdout.trim() === "active" ? undefined : `docker is ${stdout.trim() || "not there"}`;
 }
 
 async function join(connection: Connection, machine: Machine, planned: readonly Machine[]): Promise<void> {
@@ -125,78 +163,61 @@ async function join(connection: Connection, machine: Machine, planned: readonly 
     async () => {
       const joining = await howToJoin(connection, machine, machines);
       if (!joining) return "the other machines neither run a cluster nor are all blank";
-      await writeFile(connection, machine, memberFile, memberEnvironment(joining), "0644");
+      const content = memberEnvironment(joining);
+      await writeFiles(connection.ssh, machine, { [memberFile]: { content, mode: "0644" } });
       return undefined;
     },
   );
 }
 
-/** A new certificate for the machine, for a year; its key is made here and never stored here. */
-async function deliverCertificate(connection: Connection, machine: Machine): Promise<string> {
-  const minted = await mintCertificate(connection.credentials, {
-    commonName: machine.name,
-    addresses: [machine.address],
-    days: certificateDays,
-  });
-  const files = {
-    "ca.crt": connection.credentials.caCertificate,
-    "node.crt": minted.certificate,
-    "node.key": minted.key,
-  };
-  for (const [file, text] of Object.entries(files)) {
-    await writeFile(
-      connection,
-      machine,
-      `/var/lib/data/pki/${file}`,
-      text,
-      file.endsWith(".key") ? "0600" : "0644",
-    );
-  }
-  return minted.notAfter.toISOString();
+async function renew(connection: Connection, machine: Machine): Promise<Date> {
+  const { files, notAfter } = await newCertificate(connection.credentials, machine);
+  await writeFiles(connection.ssh, machine, files);
+  return notAfter;
 }
 
-/** Writes a file as root, all of it or nothing; the content goes over standard input. */
-async function writeFile(
-  connection: Connection,
-  machine: Machine,
-  path: string,
-  content: string,
-  mode: string,
-): Promise<void> {
-  const folder = path.slice(0, path.lastIndexOf("/"));
-  const command = `sudo sh -c 'umask 077 && mkdir -p ${folder} && cat >${path}.new && chmod ${mode} ${path}.new && mv ${path}.new ${path}'`;
-  await connection.ssh.succeed(machine, command, { input: content });
+/** etcd reads its certificate at each connection; these have read it once. Containers go on without them. */
+async function restartHolders(connection: Connection, machine: Machine): Promise<void> {
+  await connection.ssh.succeed(machine, "sudo systemctl try-restart --no-block fleet flanneld");
 }
 
-/** The only change that is not a replacement: a certificate that soon ends. etcd and fleet read it at each connection. */
+/** The only change that is not a replacement: a certificate that soon ends. */
 export async function update(
   _id: string,
-  _old: MembershipState,
+  old: MembershipState,
   news: MembershipInputs,
 ): Promise<dynamic.UpdateResult<MembershipState>> {
   const connection = connected();
   const machine = connection.at(news);
-  const certificateNotAfter = await deliverCertificate(connection, machine);
-  await connection.ssh.succeed(machine, "sudo systemctl restart --no-block fleet flanneld");
-  return { outs: { ...news, certificateNotAfter } };
+  const notAfter = await renew(connection, machine);
+  await restartHolders(connection, machine);
+  const { memberId, machineId } = old;
+  return { outs: { ...news, memberId, machineId, certificateNotAfter: notAfter.toISOString() } };
 }
 
 /** Waits its turn and for all others to be whole, then empties the machine: the engine takes it away next. */
 async function drain(_id: string, state: MembershipState): Promise<void> {
   const connection = connected();
   const machine = connection.at(state);
+  // What was taken out of the configuration is no part of the whole any more.
   const others = state.members
-    .filter(({ address }) => address !== state.address)
+    .filter((each) => each.address !== state.address && connection.isPlanned(each))
     .map((each) => connection.at(each));
   await lock.acquire(connection, state.name, patience.turn);
-  await waitUntil(
-    {
-      what: `${state.name}: to be replaced`,
-      timeoutSeconds: patience.whole,
-      lookAt: "the machines it names: all others must be whole before one goes",
-    },
-    () => clusterLacks(connection, others),
-  );
+  try {
+    await waitUntil(
+      {
+        what: `${state.name}: to be replaced`,
+        timeoutSeconds: patience.whole,
+        lookAt: "the machines it names: all others must be whole before one goes",
+      },
+      () => clusterLacks(connection, others),
+    );
+  } catch (error) {
+    // It was not touched. The turn goes to the next: the machine that is not whole may be that one.
+    await lock.release(connection, state.name).catch(() => {});
+    throw error;
+  }
   // A machine that is dead already has nothing to empty.
   await connection.ssh
     .exec(
@@ -206,6 +227,8 @@ async function drain(_id: string, state: MembershipState): Promise<void> {
     )
     .catch((error: Error) => console.error(`${state.name}: not drained: ${error.message}`));
   await connection.ssh.drop(machine);
+  // Nobody comes in the place of a machine that is no longer planned, to let the lock go.
+  if (!connection.isPlanned(state)) await lock.release(connection, state.name);
 }
 
 export { drain as delete };

@@ -17,11 +17,16 @@ export interface MembershipArgs {
  * its turn and for a whole cluster, so machines that change together are replaced one at a time. The etcd member stays.
  */
 export class Membership extends pulumi.dynamic.Resource {
-  /** ISO 8601. */
+  /** etcd's id of the member, hexadecimal as etcdctl prints it. */
+  declare readonly memberId: pulumi.Output<string>;
+  /** The machine's id, under which fleet knows it. */
+  declare readonly machineId: pulumi.Output<string>;
+  /** ISO 8601; `pulumi up` renews the certificate within 30 days of it. */
   declare readonly certificateNotAfter: pulumi.Output<string>;
 
   constructor(name: string, args: MembershipArgs, options?: pulumi.CustomResourceOptions) {
     const provider = require("taiga-provider/membership.cjs") as dynamic.ResourceProvider;
-    super(provider, name, { certificateNotAfter: undefined, ...args }, options, "cluster", "Membership");
+    const outputs = { memberId: undefined, machineId: undefined, certificateNotAfter: undefined };
+    super(provider, name, { ...outputs, ...args }, options, "cluster", "Membership");
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { readSettings } from "../../components/settings";
+import { readSettings, unknownFields } from "../../components/settings";
 
 const messages = (raw: object) =>
   readSettings({ prefix: "taiga-dev", ...raw }).problems.map(({ field, message }) => `${field}: ${message}`);
@@ -57,6 +57,12 @@ describe("a stack's settings", () => {
       assert.match(messages(raw).join("\n"), expected);
     });
   }
+
+  it("are refused: a field that nothing reads", () => {
+    const [problem, ...more] = unknownFields(["taiga:netwrk", "taiga:network", "libvirt:uri"]);
+    assert.deepEqual([problem?.field, more], ["taiga:netwrk", []]);
+    assert.match(problem?.message ?? "", /network/);
+  });
 
   it("warn about an even number of members", () => {
     const { problems, warnings } = readSettings({ prefix: "p", machines: { count: 4 } });
