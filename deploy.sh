@@ -18,9 +18,9 @@ if ! recent_node; then
   hash -r
 fi
 
-# The stamp lies in node_modules, which npm ci empties first: an interrupted install has none.
+# The stamp lies in node_modules, which npm ci empties first: an interrupted install has none. provider/entry is copied there.
 stamp=node_modules/.installed-for
-packages=$(sha256sum package-lock.json .npmrc | sha256sum | cut -c1-16)
+packages=$(sha256sum package-lock.json .npmrc provider/entry/* | sha256sum | cut -c1-16)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$packages" ]; then
   echo "Installing the npm packages of package-lock.json (about 20 s)" >&2
   npm ci --ignore-scripts >&2

@@ -42,6 +42,11 @@ export class Cluster extends pulumi.ComponentResource {
     const { settings, kind, transform } = args;
     const planned = plan({ prefix: settings.prefix, cidr: settings.network, count: settings.machines.count });
     const members = planned.machines.map((machine) => ({ name: machine.name, address: machine.address }));
+    const configuration = new cluster.Configuration(
+      name,
+      { prefix: settings.prefix },
+      { parent: this, deletedWith: this },
+    );
     const network = new ClusterNetwork(
       name,
       {
@@ -50,7 +55,7 @@ export class Cluster extends pulumi.ComponentResource {
         disks: kind !== "container",
         ...(transform?.network ? { transform: transform.network } : {}),
       },
-      { parent: this },
+      { parent: this, dependsOn: configuration },
     );
     const memberships: cluster.Membership[] = [];
     this.machines = planned.machines.map((machine) => {

@@ -36,7 +36,7 @@ function create(spec: ContainerSpec, ignition: string): void {
     string,
   ];
   mkdirSync(spec.folder, { recursive: true, mode: 0o700 });
-  for (const folder of [upper, work, root]) mkdirSync(folder, { mode: 0o755 });
+  for (const folder of [upper, work, root, dockerOf(spec)]) mkdirSync(folder, { mode: 0o755 });
   execFileSync("mount", [
     "-t",
     "overlay",
@@ -51,6 +51,9 @@ function create(spec: ContainerSpec, ignition: string): void {
   virsh("define", xml);
   virsh("start", spec.name);
 }
+
+/** Docker's own folder: its overlays cannot lie on the machine's. Thrown away with the machine, as an overlay is. */
+const dockerOf = (spec: ContainerSpec): string => join(spec.folder, "docker");
 
 /** Ends with nothing of the machine there, or an error: its folder must not go from under a machine that runs. */
 function remove(spec: ContainerSpec): void {
@@ -87,6 +90,7 @@ function domainXml(spec: ContainerSpec, root: string): string {
   <devices>
     ${bind(root, "/")}
     ${bind(spec.data, "/var/lib/data")}
+    ${bind(dockerOf(spec), "/var/lib/docker")}
     ${bind(spec.payload, "/opt/taiga", "<readonly/>")}
     <interface type='network'><source network='${spec.network}'/><mac address='${spec.mac}'/></interface>
     <console type='pty'/>

@@ -49,7 +49,8 @@ export class ClusterNetwork extends pulumi.ComponentResource {
           dns: { enabled: true },
           autostart: true,
         },
-        { parent: this },
+        // A component does not hand this on; machines come after it by their network.
+        { parent: this, ...(options?.dependsOn ? { dependsOn: options.dependsOn } : {}) },
       ),
     );
     this.pool = new libvirt.Pool(

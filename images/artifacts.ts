@@ -44,8 +44,8 @@ export function nodeImage(): NodeImage {
 
 export function payload(): Payload {
   const key = contentKey({
-    files: ["payload.ts", "go", "libexec"].map((name) => join(here, name)),
-    values: containersKey(),
+    files: ["payload.ts", "docker-store.ts", "go", "libexec"].map((name) => join(here, name)),
+    values: [containersKey(), nodeImage().key],
   });
   const dir = cachePath("payload", key);
   return { key, dir, image: join(dir, "payload.squashfs"), tree: join(dir, "tree") };

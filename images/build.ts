@@ -3,10 +3,8 @@ import { buildPayload } from "./payload";
 
 /** Builds what the machines boot and run, unless it is there. */
 export async function buildArtifacts(report: (line: string) => void): Promise<void> {
-  await Promise.all([
-    buildNodeImage((line) => report(`node image: ${line}`)),
-    buildPayload((line) => report(`payload: ${line}`)),
-  ]);
+  const node = buildNodeImage((line) => report(`node image: ${line}`));
+  await Promise.all([node, buildPayload(node, (line) => report(`payload: ${line}`))]);
 }
 
 if (require.main === module) {

@@ -42,7 +42,7 @@ export async function buildContainers(key: string, report: (line: string) => voi
     async (dir) => {
       report("installing the containers' Debian base");
       const rootfs = join(dir, "rootfs");
-      await run("mmdebstrap", ["--variant=minbase", "--mode=root", "--format=directory", suite, rootfs], {
+      await run("mmdebstrap", ["--variant=apt", "--mode=root", "--format=directory", suite, rootfs], {
         log: join(dir, "build.log"),
       });
       await run("sh", ["-c", clean], { cwd: rootfs });

@@ -15,7 +15,7 @@ import { run } from "../deploy/run";
 import { nodeImage, suite } from "./artifacts";
 
 /** The size of a node's root disk, MiB; what is not written takes no room. */
-const rootDiskMiB = 3072;
+const rootDiskMiB = 8192;
 /** What the kernel needs to find its root disk and Ignition's configuration; ext4 is built in. In loading order. */
 const bootModules = [
   "virtio_ring",

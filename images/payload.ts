@@ -1,10 +1,11 @@
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cached, contentKey } from "../deploy/cache";
 import { goBuild } from "../deploy/go";
 import { run } from "../deploy/run";
 import { containersKey, payload } from "./artifacts";
 import { buildContainers } from "./containers";
+import { buildDockerStore } from "./docker-store";
 
 const modules = (name: string) => join(__dirname, "go", name);
 
@@ -23,23 +24,39 @@ const programs = [
 ] as const;
 
 /** Builds the payload unless it is there: cluster programs, node scripts and container images, read-only on every node. */
-export async function buildPayload(report: (line: string) => void): Promise<string> {
-  const [bin, images] = await Promise.all([buildPrograms(report), buildContainers(containersKey(), report)]);
+export async function buildPayload(
+  nodeImage: Promise<string>,
+  report: (line: string) => void,
+): Promise<string> {
+  const [bin, images, node] = await Promise.all([
+    buildPrograms(report),
+    buildContainers(containersKey(), report),
+    nodeImage,
+  ]);
   return cached("payload", payload().key, async (dir) => {
     report("packing programs, scripts and container images");
     const tree = join(dir, "tree");
     cpSync(bin, join(tree, "bin"), { recursive: true });
     cpSync(join(__dirname, "libexec"), join(tree, "libexec"), { recursive: true });
     for (const script of readdirSync(join(tree, "libexec"))) chmodSync(join(tree, "libexec", script), 0o755);
-    mkdirSync(join(tree, "images"));
-    copyFileSync(join(images, "rehearsal.tar"), join(tree, "images/rehearsal.tar"));
+    report("having the node's Docker load the container images");
+    const work = join(dir, "docker");
+    await buildDockerStore(
+      {
+        rootfs: join(node, "rootfs"),
+        archive: join(images, "rehearsal.tar"),
+        work,
+        out: join(tree, "docker"),
+      },
+      join(dir, "docker.log"),
+    );
+    rmSync(work, { recursive: true });
     // Uncompressed: an emulated machine reads faster than it unpacks.
     await run("mksquashfs", [
       tree,
       join(dir, "payload.squashfs"),
       "-quiet",
       "-no-progress",
-      "-all-root",
       "-noI",
       "-noD",
       "-noF",

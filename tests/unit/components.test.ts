@@ -62,6 +62,13 @@ describe("the program of an emulated cluster", () => {
     url = await new Promise((resolve) => taiga.url.apply(resolve));
   });
 
+  it("has the dynamic resources' provider configured before anything that machines need", () => {
+    const names = made.map(({ name, type }) => `${type} ${name}`);
+    const configured = names.indexOf("pulumi-nodejs:dynamic/cluster:Configuration taiga-test");
+    assert.notEqual(configured, -1);
+    assert.ok(configured < names.indexOf("libvirt:index/network:Network taiga-test-network"));
+  });
+
   it("gives each domain its name, kind, memory, disks in order and Ignition", () => {
     const domains = of("libvirt:index/domain:Domain");
     assert.deepEqual(domains.map(({ inputs }) => inputs.name).sort(), [
