@@ -1,3 +1,4 @@
+import { findSourceMap } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 
 /** The modules of provider/entry, by which the state finds the code of a kind. */
@@ -18,6 +19,36 @@ export class DynamicResource extends pulumi.CustomResource {
     options?: pulumi.CustomResourceOptions,
   ) {
     const __provider = `exports.handler=()=>require("taiga-provider/${entry}.cjs")`;
-    super(`pulumi-nodejs:dynamic/${type}`, name, { ...props, __provider }, options);
+    const before = Error.prepareStackTrace;
+    Error.prepareStackTrace = shortStack;
+    try {
+      super(`pulumi-nodejs:dynamic/${type}`, name, { ...props, __provider }, options);
+    } finally {
+      Error.prepareStackTrace = before as typeof Error.prepareStackTrace;
+    }
   }
+}
+
+/**
+ * The SDK stores the whole stack of a constructor's call with the resource, loader and all: half a kilobyte each. These are
+ * its own five frames, the kind's constructor, and the line in the program that calls it.
+ */
+const keptFrames = 7;
+
+const shortStack = (error: Error, frames: readonly NodeJS.CallSite[]): string =>
+  [
+    error,
+    ...frames
+      .slice(0, keptFrames)
+      .map((frame) => `${frame.getFunctionName() ?? "program"} (${position(frame)})`),
+  ].join("\n    at ");
+
+/** Where a frame is in the source, not in what was compiled from it. */
+function position(frame: NodeJS.CallSite): string {
+  const file = frame.getFileName() ?? "";
+  const [line, column] = [frame.getLineNumber() ?? 0, frame.getColumnNumber() ?? 0];
+  const entry = findSourceMap(file)?.findEntry(line - 1, column - 1);
+  return entry && "originalLine" in entry
+    ? `${file}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
+    : `${file}:${line}:${column}`;
 }
