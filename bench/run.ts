@@ -8,10 +8,13 @@ import { ensureLibvirtd } from "../deploy/libvirtd";
 import { duration, runSteps } from "../deploy/steps";
 import { buildArtifacts } from "../images/build";
 import type { Benchmark, Options, Result } from "./benchmark";
+import { deploy } from "./deploy";
 import { keys } from "./keys";
+import { preview } from "./preview";
 import { save, table } from "./report";
+import { units } from "./units";
 
-const benchmarks: readonly Benchmark[] = [keys];
+const benchmarks: readonly Benchmark[] = [deploy, preview, keys, units];
 const names = benchmarks.map(({ name }) => name);
 
 const usage = `usage: npm run bench [-- [--only NAME[,NAME]] [--rounds N] [--kind container|emulated|kvm] [--scale PART]]
