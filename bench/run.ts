@@ -1,120 +1,107 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { TestStack } from "../tests/support/stack";
-import { writePeer } from "./peer";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { cacheDir } from "../deploy/cache";
+import { ensureEngine } from "../deploy/engine";
+import { ensureHostPackages } from "../deploy/host-packages";
+import { ensureLibvirtd } from "../deploy/libvirtd";
+import { duration, runSteps } from "../deploy/steps";
+import { buildArtifacts } from "../images/build";
+import type { Benchmark, Options, Result } from "./benchmark";
+import { deploy } from "./deploy";
+import { keys } from "./keys";
+import { preview } from "./preview";
+import { save, table } from "./report";
+import { units } from "./units";
 
-/** One line of bench/results.json. A ratio is measured against its peer in the same run, in turn. */
-interface Result {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: "ratio" | "seconds";
-  readonly goal?: number;
-  readonly against?: string;
+const benchmarks: readonly Benchmark[] = [deploy, preview, keys, units];
+const names = benchmarks.map(({ name }) => name);
+
+const usage = `usage: npm run bench [-- [--only NAME[,NAME]] [--rounds N] [--kind container|emulated|kvm] [--scale PART]]
+
+Measures this project against what one would do without it, in turn and in one run. Prints a table; writes
+bench/results.json and bench/results.svg. The benchmarks:
+
+${benchmarks.map(({ name, says }) => `  ${name.padEnd(9)} ${says}`).join("\n")}
+
+  --only NAME      only these; the other results stay as they are
+  --rounds N       how often each is measured; the median of the ratios counts
+  --kind KIND      what machines are (default: container)
+  --scale PART     a part of the keys and units, such as 0.1, to try a benchmark out; writes no results
+  --stack NAME, --network CIDR, --containers CIDR
+                   of the cluster that is measured (default: e2eb on 10.96.0.0/24 and 10.249.0.0/16)
+`;
+
+function parse(): { chosen: readonly Benchmark[]; options: Options } | undefined {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      rounds: { type: "string" },
+      kind: { type: "string", default: "container" },
+      scale: { type: "string", default: "1" },
+      stack: { type: "string", default: "e2eb" },
+      network: { type: "string", default: "10.96.0.0/24" },
+      containers: { type: "string", default: "10.249.0.0/16" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return undefined;
+  const only = values.only?.split(",") ?? names;
+  const unknown = only.filter((name) => !names.includes(name));
+  if (unknown.length > 0)
+    throw new Error(`${unknown.join(", ")}: no such benchmark; write one of ${names.join(", ")}`);
+  const { kind, stack, network, containers } = values;
+  if (kind !== "container" && kind !== "emulated" && kind !== "kvm")
+    throw new Error(`--kind ${kind}: write container, emulated or kvm`);
+  const positive = (name: string, text: string): number => {
+    if (Number(text) > 0) return Number(text);
+    throw new Error(`--${name} ${text} is no positive number`);
+  };
+  return {
+    chosen: benchmarks.filter(({ name }) => only.includes(name)),
+    options: {
+      ...(values.rounds && { rounds: positive("rounds", values.rounds) }),
+      scale: positive("scale", values.scale),
+      ...{ kind, stack, network, containers },
+      say: (line) => console.error(`   ${line}`),
+    },
+  };
 }
 
-const rounds = 5;
-const results: Result[] = [];
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-
-/** No-op preview of a running cluster, against do-nothing resources and against an empty program. */
-async function preview(): Promise<void> {
-  const stack = new TestStack("e2eb", {
-    "taiga:machines": { count: 3, kind: "container" },
-    "taiga:protectData": false,
-    "taiga:network": "10.96.0.0/24",
-    "taiga:containers": "10.249.0.0/16",
-  });
-  const folder = mkdtempSync(join(tmpdir(), "taiga-peer-"));
-  try {
-    await stack.deploy();
-    const state = JSON.parse(await stack.pulumi("stack", "export")) as {
-      deployment: { resources: { type: string }[] };
-    };
-    const types = state.deployment.resources
-      .map(({ type }) => type)
-      .filter((type) => !type.startsWith("pulumi:"));
-    const commands = types.filter((type) => type.startsWith("command:")).length;
-    const peers = {
-      nothing: { dynamic: types.length - commands, commands },
-      empty: { dynamic: 0, commands: 0 },
-    };
-    const modules = join(stack.directory, "node_modules");
-    for (const [name, counts] of Object.entries(peers)) {
-      writePeer(join(folder, name), modules, counts);
-      await peer(stack, join(folder, name), "stack", "init", "bench");
-      await peer(stack, join(folder, name), "up", "--yes", "--skip-preview");
-    }
-    const ours: number[] = [];
-    const nothing: number[] = [];
-    const empty: number[] = [];
-    for (let round = 0; round <= rounds; round += 1) {
-      const times = [
-        (
-          await stack.start("pulumi", [
-            "preview",
-            "--stack",
-            "e2eb",
-            "--expect-no-changes",
-            "--non-interactive",
-          ]).finished
-        ).seconds,
-        await peer(stack, join(folder, "nothing"), "preview", "--expect-no-changes"),
-        await peer(stack, join(folder, "empty"), "preview", "--expect-no-changes"),
-      ] as const;
-      if (round === 0) continue; // warms caches
-      ours.push(times[0]);
-      nothing.push(times[1]);
-      empty.push(times[2]);
-    }
-    const ratio = (other: number[]) => median(ours.map((value, index) => value / (other[index] as number)));
-    results.push(
-      { name: "no-op preview of three container machines", value: median(ours), unit: "seconds" },
+async function main(): Promise<void> {
+  const parsed = parse();
+  if (!parsed) return console.log(usage);
+  const { chosen, options } = parsed;
+  const logs = join(cacheDir(), "logs");
+  mkdirSync(logs, { recursive: true });
+  await runSteps(
+    [
+      { name: "packages", run: (progress) => ensureHostPackages(progress) },
+      { name: "libvirt", after: ["packages"], run: (progress) => ensureLibvirtd(progress) },
+      { name: "engine", run: async (progress) => (await ensureEngine(progress)).says },
       {
-        name: "no-op preview",
-        value: ratio(nothing),
-        unit: "ratio",
-        goal: 1.25,
-        against: `${types.length} do-nothing resources, precompiled`,
+        name: "artefacts",
+        after: ["packages"],
+        run: async (progress) => {
+          await buildArtifacts(progress.say);
+          return undefined;
+        },
       },
-      { name: "no-op preview", value: ratio(empty), unit: "ratio", against: "an empty program" },
-    );
-  } finally {
-    await stack
-      .pulumi("destroy", "--yes", "--skip-preview")
-      .catch((error: Error) => console.error(error.message));
-    stack.removeCheckout();
-    rmSync(folder, { recursive: true, force: true });
+    ],
+    { write: (line) => console.error(line), logOf: (step) => join(logs, `bench-${step}.log`) },
+  );
+  const results: Result[] = [];
+  for (const benchmark of chosen) {
+    const begun = Date.now();
+    console.error(`\n── ${benchmark.name}: ${benchmark.says}`);
+    results.push(...(await benchmark.run(options)));
+    console.error(`   done in ${duration((Date.now() - begun) / 1000)}`);
   }
+  console.log(`\n${table(results)}`);
+  if (options.scale === 1) save(results, chosen.length === benchmarks.length);
 }
 
-async function peer(stack: TestStack, folder: string, ...args: string[]): Promise<number> {
-  const env = { PULUMI_BACKEND_URL: `file://${folder}` };
-  const command = args[0] === "stack" ? args : [...args, "--stack", "bench", "--non-interactive"];
-  const done = await stack.start("pulumi", ["-C", folder, ...command], env).finished;
-  if (done.code !== 0) throw new Error(`peer: pulumi ${args.join(" ")}\n${done.output}`);
-  return done.seconds;
-}
-
-function report(): void {
-  const rows = results.map(({ name, value, unit, goal, against }) => [
-    name + (against ? ` against ${against}` : ""),
-    unit === "ratio" ? `${value.toFixed(2)}×` : `${value.toFixed(2)} s`,
-    goal ? `≤ ${goal}×` : "",
-  ]);
-  const width = Math.max(...rows.map(([name]) => (name as string).length));
-  for (const [name, value, goal] of rows)
-    console.log(`${(name as string).padEnd(width)}  ${(value as string).padStart(8)}  ${goal}`);
-  const file = resolve(__dirname, "results.json");
-  mkdirSync(resolve(__dirname), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
-}
-
-preview()
-  .then(report)
-  .catch((error: Error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  });
+main().catch((error: Error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { plan } from "../nodes/plan";
-import { EtcdClients } from "./clients/etcd";
-import { type Machine, SshPool } from "./clients/ssh";
+import type { EtcdClients } from "./clients/etcd";
+import type { Machine, SshPool } from "./clients/ssh";
 import { type Credentials, parseCredentials } from "./credentials";
 
 /** What `configure` of a dynamic provider is given, and a program's `Config` resembles. */
@@ -14,15 +14,29 @@ export interface ConfigReader {
  * credential in its state. One a process, since every connection is shared.
  */
 export class Connection {
-  readonly ssh: SshPool;
-  readonly etcd: EtcdClients;
+  #ssh: SshPool | undefined;
+  #etcd: EtcdClients | undefined;
 
   constructor(
     readonly machines: readonly Machine[],
     readonly credentials: Credentials,
-  ) {
-    this.ssh = new SshPool(credentials);
-    this.etcd = new EtcdClients(machines, credentials, this.ssh);
+  ) {}
+
+  // Both load when they are first used: a preview, which contacts nothing, does without their 0.2 s.
+  get ssh(): SshPool {
+    if (!this.#ssh) {
+      const { SshPool } = require("./clients/ssh") as typeof import("./clients/ssh");
+      this.#ssh = new SshPool(this.credentials);
+    }
+    return this.#ssh;
+  }
+
+  get etcd(): EtcdClients {
+    if (!this.#etcd) {
+      const { EtcdClients } = require("./clients/etcd") as typeof import("./clients/etcd");
+      this.#etcd = new EtcdClients(this.machines, this.credentials, this.ssh);
+    }
+    return this.#etcd;
   }
 
   static #shared = new Map<string, Connection>();
@@ -54,8 +68,8 @@ export class Connection {
   }
 
   async close(): Promise<void> {
-    await this.etcd.close();
-    await this.ssh.close();
+    await this.#etcd?.close();
+    await this.#ssh?.close();
   }
 }
 

@@ -1,9 +1,5 @@
-import "reflect-metadata"; // @peculiar/x509 asks for it
 import { createHash, createPrivateKey, createPublicKey, hkdfSync, randomBytes, webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
-import { utils } from "ssh2";
-
-x509.cryptoProvider.set(webcrypto as Crypto);
+import { x509 } from "./x509";
 
 /** What a stack's every secret comes from: made once, kept as one secret configuration value. */
 export interface Credentials {
@@ -86,10 +82,24 @@ export function hostKey(credentials: Credentials, address: string): SshKey {
 }
 
 export function operatorPublicKey(credentials: Credentials): string {
-  const parsed = utils.parseKey(credentials.operatorKey);
-  if (parsed instanceof Error) throw new Error("the operator's key in taiga:credentials cannot be read");
-  const key = Array.isArray(parsed) ? parsed[0] : parsed;
-  return `ssh-ed25519 ${key.getPublicSSH().toString("base64")} taiga-operator`;
+  return `ssh-ed25519 ${publicBlob(credentials.operatorKey).toString("base64")} taiga-operator`;
+}
+
+/** The public half of a private key in the OpenSSH container, as the other side gets to see it. */
+function publicBlob(privateKey: string): Buffer {
+  const bytes = Buffer.from(privateKey.replace(/-----[^-]+-----/g, ""), "base64");
+  const magic = "openssh-key-v1\0";
+  if (bytes.toString("latin1", 0, magic.length) !== magic)
+    throw new Error("the operator's key in taiga:credentials cannot be read");
+  let at = magic.length;
+  const next = (): Buffer => {
+    const from = at + 4;
+    at = from + bytes.readUInt32BE(at);
+    return bytes.subarray(from, at);
+  };
+  for (let skipped = 0; skipped < 3; skipped += 1) next(); // cipher, key derivation and its options
+  at += 4; // how many keys: one
+  return next();
 }
 
 /** Ed25519 in the OpenSSH container (PROTOCOL.key of OpenSSH), from a 32-byte seed. */

@@ -1,6 +1,6 @@
-import * as x509 from "@peculiar/x509";
 import type { Machine } from "../clients/ssh";
 import { type Credentials, mintCertificate } from "../credentials";
+import { x509 } from "../x509";
 import type { File } from "./files";
 
 const folder = "/var/lib/data/pki";

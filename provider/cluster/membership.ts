@@ -1,6 +1,6 @@
-import * as pulumi from "@pulumi/pulumi";
-import type * as dynamic from "@pulumi/pulumi/dynamic";
+import type * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../clients/ssh";
+import { DynamicResource } from "../dynamic";
 
 export interface MembershipArgs {
   readonly name: string;
@@ -16,7 +16,7 @@ export interface MembershipArgs {
  * A machine's place in the cluster. Depends on the machine and is replaced with it, deleted before: the delete waits for
  * its turn and for a whole cluster, so machines that change together are replaced one at a time. The etcd member stays.
  */
-export class Membership extends pulumi.dynamic.Resource {
+export class Membership extends DynamicResource {
   /** etcd's id of the member, hexadecimal as etcdctl prints it. */
   declare readonly memberId: pulumi.Output<string>;
   /** The machine's id, under which fleet knows it. */
@@ -25,8 +25,7 @@ export class Membership extends pulumi.dynamic.Resource {
   declare readonly certificateNotAfter: pulumi.Output<string>;
 
   constructor(name: string, args: MembershipArgs, options?: pulumi.CustomResourceOptions) {
-    const provider = require("taiga-provider/membership.cjs") as dynamic.ResourceProvider;
     const outputs = { memberId: undefined, machineId: undefined, certificateNotAfter: undefined };
-    super(provider, name, { ...outputs, ...args }, options, "cluster", "Membership");
+    super("membership", "cluster:Membership", name, { ...outputs, ...args }, options);
   }
 }

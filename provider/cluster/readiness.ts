@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import type * as dynamic from "@pulumi/pulumi/dynamic";
+import type * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamic";
 
 export interface ReadinessArgs {
   readonly machines: readonly { readonly name: string; readonly address: string }[];
@@ -8,15 +8,8 @@ export interface ReadinessArgs {
 }
 
 /** A gate: every etcd member healthy, every machine in fleet, every subnet leased. Reports who lacks what while it waits. */
-export class Readiness extends pulumi.dynamic.Resource {
+export class Readiness extends DynamicResource {
   constructor(name: string, args: ReadinessArgs, options?: pulumi.CustomResourceOptions) {
-    super(
-      require("taiga-provider/readiness.cjs") as dynamic.ResourceProvider,
-      name,
-      { ...args },
-      options,
-      "cluster",
-      "Readiness",
-    );
+    super("readiness", "cluster:Readiness", name, { ...args }, options);
   }
 }

@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import type * as dynamic from "@pulumi/pulumi/dynamic";
+import type * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamic";
 
 export interface KeyArgs {
   /** Absolute path, such as `/taiga/config/database/host`. A change replaces the key. */
@@ -14,14 +14,13 @@ export interface KeyArgs {
  * A key of etcd's v3 store. Created only if absent (or already equal), written and deleted only if nobody else has
  * changed it in between; `pulumi refresh` shows what somebody has.
  */
-export class Key extends pulumi.dynamic.Resource {
+export class Key extends DynamicResource {
   declare readonly key: pulumi.Output<string>;
   declare readonly value: pulumi.Output<string>;
   /** etcd's mod revision of the value. */
   declare readonly revision: pulumi.Output<string>;
 
   constructor(name: string, args: KeyArgs, options?: pulumi.CustomResourceOptions) {
-    const provider = require("taiga-provider/key.cjs") as dynamic.ResourceProvider;
-    super(provider, name, { revision: undefined, ...args }, options, "etcd", "Key");
+    super("key", "etcd:Key", name, { revision: undefined, ...args }, options);
   }
 }

@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import type * as dynamic from "@pulumi/pulumi/dynamic";
+import type * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamic";
 
 export interface RolloutArgs {
   /** Names of units in fleet. A global unit must be up on every machine. */
@@ -11,9 +11,8 @@ export interface RolloutArgs {
 }
 
 /** A gate: is there once every unit is active. What comes after depends on it, and units are launched together before it. */
-export class Rollout extends pulumi.dynamic.Resource {
+export class Rollout extends DynamicResource {
   constructor(name: string, args: RolloutArgs, options?: pulumi.CustomResourceOptions) {
-    const provider = require("taiga-provider/rollout.cjs") as dynamic.ResourceProvider;
-    super(provider, name, { timeoutSeconds: 900, ...args }, options, "fleet", "Rollout");
+    super("rollout", "fleet:Rollout", name, { timeoutSeconds: 900, ...args }, options);
   }
 }

@@ -1,6 +1,6 @@
-import * as pulumi from "@pulumi/pulumi";
-import type * as dynamic from "@pulumi/pulumi/dynamic";
+import type * as pulumi from "@pulumi/pulumi";
 import type { DesiredState } from "../clients/fleet";
+import { DynamicResource } from "../dynamic";
 
 export interface UnitArgs {
   /** The unit's name in fleet, such as `taiga-back@1.service`; an instance, since fleet does not expand templates. */
@@ -14,9 +14,8 @@ export interface UnitArgs {
 }
 
 /** A unit in fleet. A changed file is rolled through the instances of a template one after another. */
-export class Unit extends pulumi.dynamic.Resource {
+export class Unit extends DynamicResource {
   constructor(name: string, args: UnitArgs, options?: pulumi.CustomResourceOptions) {
-    const provider = require("taiga-provider/unit.cjs") as dynamic.ResourceProvider;
-    super(provider, name, { desiredState: "launched", ...args }, options, "fleet", "Unit");
+    super("unit", "fleet:Unit", name, { desiredState: "launched", ...args }, options);
   }
 }
