@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import type * as dynamic from "@pulumi/pulumi/dynamic";
+import type * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamic";
 
 export interface ConfigurationArgs {
   /** Begins the names of all machines. */
@@ -11,9 +11,8 @@ export interface ConfigurationArgs {
  * first machine goes. A stack whose configuration has changed gets a new provider when its first dynamic resource is
  * registered, and the engine then closes the old one: the replacements that were waiting their turn in it would fail.
  */
-export class Configuration extends pulumi.dynamic.Resource {
+export class Configuration extends DynamicResource {
   constructor(name: string, args: ConfigurationArgs, options?: pulumi.CustomResourceOptions) {
-    const provider = require("taiga-provider/configuration.cjs") as dynamic.ResourceProvider;
-    super(provider, name, { ...args }, options, "cluster", "Configuration");
+    super("configuration", "cluster:Configuration", name, { ...args }, options);
   }
 }
