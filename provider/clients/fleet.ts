@@ -45,13 +45,18 @@ export class FleetClient {
   }
 
   /** Creates the unit, or changes the desired state of one that is there: fleet ignores new options then. */
-  async put(name: string, desiredState: DesiredState, options?: readonly UnitOption[]): Promise<void> {
-    await this.#call(
+  async put(
+    name: string,
+    desiredState: DesiredState,
+    options?: readonly UnitOption[],
+  ): Promise<"created" | "changed"> {
+    const { status } = await this.#call(
       "PUT",
       `/units/${encodeURIComponent(name)}`,
       { name, desiredState, ...(options ? { options } : {}) },
       [201, 204],
     );
+    return status === 201 ? "created" : "changed";
   }
 
   async remove(name: string): Promise<void> {

@@ -50,6 +50,7 @@ export class SshPool {
     );
     return new Promise((resolve, reject) => {
       const client = new Client();
+      client.setMaxListeners(0); // each channel that is being opened listens for the connection's end
       const socket = dial(machine.sshPort ?? 22, machine.address)
         .setNoDelay(true) // a call is several small packets; Nagle would hold each back by 40 ms
         // The kernels' keepalive and not ssh's, whose timer would keep this process from ending; and the kernel of a busy

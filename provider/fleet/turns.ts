@@ -10,7 +10,7 @@ export class Turns {
     const turn = (before?.turn ?? Promise.resolve()).then(action, (error) => {
       throw error instanceof Stopped
         ? error
-        : new Stopped(`it was left as it is, since ${before?.who} did not become active`);
+        : new Stopped(`it was left as it is, since ${before?.who} failed`);
     });
     this.#last.set(name, { who, turn });
     await turn;

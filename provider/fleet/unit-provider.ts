@@ -1,5 +1,5 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
-import { type DesiredState, desiredStates, FleetClient } from "../clients/fleet";
+import { type DesiredState, desiredStates, FleetClient, type FleetUnit } from "../clients/fleet";
 import { type ConfigReader, Connection } from "../connection";
 import { waitUntil } from "../progress";
 import { isKnown } from "../unknown";
@@ -15,6 +15,7 @@ export interface UnitInputs {
   readonly desiredState: DesiredState;
   /** Named in errors. */
   readonly file?: string;
+  readonly adopt?: boolean;
 }
 
 let connection: Connection | undefined;
@@ -66,25 +67,34 @@ export async function diff(_id: string, old: UnitInputs, news: UnitInputs): Prom
   return { changes, replaces, deleteBeforeReplace: false };
 }
 
+/** fleet's JSON may have its fields in another order than ours. */
+const isOf = (there: FleetUnit, content: string): boolean =>
+  JSON.stringify(there.options.map(({ section, name, value }) => ({ section, name, value }))) ===
+  JSON.stringify(readOptions(content));
+
 /** Takes over a unit that is there with the same options: an update that was cut off has put it there. */
 export async function create(inputs: UnitInputs): Promise<dynamic.CreateResult<UnitInputs>> {
-  const { fleet } = connected();
-  const options = optionsOf(inputs);
-  const there = await fleet.unit(inputs.name);
-  if (there && JSON.stringify(inOrder(there.options)) !== JSON.stringify(options)) {
-    throw new Error(
-      `${inputs.name} is in fleet already, with other options than ${inputs.file ?? "its content"} has; look at it ` +
-        `with \`fleetctl cat ${inputs.name}\` on a machine (npm run ssh -- MACHINE), remove it with ` +
-        `\`fleetctl destroy ${inputs.name}\`, then run this again`,
-    );
-  }
-  await fleet.put(inputs.name, inputs.desiredState, options);
+  const there = await connected().fleet.unit(inputs.name);
+  if (there && !isOf(there, inputs.content)) {
+    if (!inputs.adopt) throw new Error(taken(inputs));
+    await roll(inputs.name, formatUnitFile(there.options), inputs);
+  } else await put(inputs);
   return { id: inputs.name, outs: inputs };
 }
 
-/** fleet's JSON may have its fields in another order than ours. */
-const inOrder = (options: readonly UnitOption[]): UnitOption[] =>
-  options.map(({ section, name, value }) => ({ section, name, value }));
+const taken = ({ name, file }: UnitInputs): string =>
+  `${name} is in fleet already, with other options than ${file ?? "its content"} has; look at it ` +
+  `with \`fleetctl cat ${name}\` on a machine (npm run ssh -- MACHINE); set adopt: true to replace it, or remove it ` +
+  `with \`fleetctl destroy ${name}\`, then run this again`;
+
+/** fleet does not say when it ignores options; that it found a unit, it does. */
+async function put(inputs: UnitInputs): Promise<void> {
+  const { fleet } = connected();
+  const { name, content, desiredState } = inputs;
+  if ((await fleet.put(name, desiredState, optionsOf(inputs))) === "created") return;
+  const there = await fleet.unit(name);
+  if (!there || !isOf(there, content)) throw new Error(taken(inputs)); // somebody was quicker
+}
 
 export async function read(id: string, props?: UnitInputs): Promise<dynamic.ReadResult<UnitInputs>> {
   const there = await connected().fleet.unit(id);
@@ -96,33 +106,42 @@ export async function read(id: string, props?: UnitInputs): Promise<dynamic.Read
   return { id, props: now, inputs: { ...now } };
 }
 
-/** fleetd ignores new options on a unit it knows, so a changed file is a delete, then a create. */
 export async function update(
   id: string,
-  _old: UnitInputs,
+  old: UnitInputs,
   news: UnitInputs,
 ): Promise<dynamic.UpdateResult<UnitInputs>> {
-  const { fleet } = connected();
-  const put = async () => {
-    const there = await fleet.unit(id);
-    if (there && !sameOptions(formatUnitFile(there.options), news.content)) await remove(id);
-    await fleet.put(id, news.desiredState, optionsOf(news));
-  };
-  if (news.desiredState !== "launched") {
-    await put();
-    return { outs: news };
-  }
+  await roll(id, old.content, news);
+  return { outs: news };
+}
+
+/** One instance of a template after another, each behind the one before. */
+async function roll(id: string, known: string, news: UnitInputs): Promise<void> {
+  if (news.desiredState !== "launched") return replace(id, known, news);
   try {
     await turns.take(parseUnitName(id)?.template ?? id, id, async () => {
-      await put();
+      await replace(id, known, news);
       await active(id, news);
     });
   } catch (error) {
     if (error instanceof Stopped) throw new Error(`${id}: ${error.message}`);
     throw error;
   }
-  return { outs: news };
 }
+
+/** fleetd ignores new options on a unit it knows, so a changed file is a delete, then a create. */
+async function replace(id: string, known: string, news: UnitInputs): Promise<void> {
+  const there = await connected().fleet.unit(id);
+  if (there && !isOf(there, news.content)) {
+    if (!isOf(there, known)) throw new Error(changed(id));
+    await stop(id);
+  }
+  await put(news);
+}
+
+const changed = (id: string): string =>
+  `${id} was changed by somebody else: fleet has other options than this stack knows; look at them with ` +
+  `\`fleetctl cat ${id}\` on a machine, run \`pulumi refresh\` to take note of them, then the same command again`;
 
 /**
  * From the moment the unit is put, what the engine must remember is the new file, or taking the edit back would look like
@@ -136,8 +155,15 @@ async function active(id: string, news: UnitInputs): Promise<void> {
   });
 }
 
-/** Ends when no machine holds the unit any more: what comes after may take its place. */
-async function remove(id: string): Promise<void> {
+/** A unit that somebody else has put in the place of ours stays. */
+async function remove(id: string, props: UnitInputs): Promise<void> {
+  const there = await connected().fleet.unit(id);
+  if (there && !isOf(there, props.content)) throw new Error(changed(id));
+  await stop(id);
+}
+
+/** Takes a unit out of fleet. Ends when no machine holds the unit any more: what comes after may take its place. */
+async function stop(id: string): Promise<void> {
   const { fleet } = connected();
   await fleet.remove(id);
   await waitUntil(

@@ -11,6 +11,11 @@ export interface UnitArgs {
   readonly desiredState?: DesiredState;
   /** The file the content comes from, named in errors with the line. */
   readonly file?: string;
+  /**
+   * Replaces a unit that is in fleet under this name with other options, one instance of a template after another; without
+   * it, that is an error. One with the same options is taken over as it is, always. Default: false.
+   */
+  readonly adopt?: boolean;
 }
 
 /** A unit in fleet. A changed file is rolled through the instances of a template one after another. */

@@ -41,7 +41,7 @@ describe("etcd.Key", { timeout: 5 * 60_000 }, () => {
     await other.put("/t/taken").value("theirs");
     await assert.rejects(
       key.create({ key: "/t/taken", value: "ours" }),
-      /\/t\/taken exists already.*revision \d+.*adopt: true/s,
+      /^Error: \/t\/taken exists already, with another value, at revision \d+; set adopt: true/,
     );
     assert.equal(await other.get("/t/taken").string(), "theirs");
     await key.create({ key: "/t/taken", value: "ours", adopt: true });
@@ -54,8 +54,17 @@ describe("etcd.Key", { timeout: 5 * 60_000 }, () => {
     assert.ok(outs);
     await other.put("/t/update").value("theirs");
     await assert.rejects(
-      key.update("/t/update", outs, { key: "/t/update", value: "3" }),
-      /changed by somebody else.*pulumi refresh/s,
+      key.update("/t/update", outs, { key: "/t/update", value: "3", adopt: true }),
+      (error: Error) => {
+        const theirs = /it is at revision (\d+), this stack knows (\d+); run `pulumi refresh`/.exec(
+          error.message,
+        );
+        assert.ok(theirs, error.message);
+        assert.equal(theirs[2], outs.revision);
+        assert.ok(Number(theirs[1]) > Number(theirs[2]));
+        assert.doesNotMatch(error.message, /theirs/, "values may be secret");
+        return true;
+      },
     );
     assert.equal(await other.get("/t/update").string(), "theirs");
   });
@@ -81,6 +90,15 @@ describe("etcd.Key", { timeout: 5 * 60_000 }, () => {
     await key.delete("/t/delete", now.props as typeof state); // once more, as after an interrupt
   });
 
+  it("writes a key again that was deleted behind its back, and repeats what is done already", async () => {
+    const state = await made("/t/gone", "1");
+    await other.delete().key("/t/gone");
+    const { outs } = await key.update("/t/gone", state, { key: "/t/gone", value: "2" });
+    assert.equal(await other.get("/t/gone").string(), "2");
+    // The answer to the first update was lost, so the engine still has the old state.
+    assert.deepEqual(await key.update("/t/gone", state, { key: "/t/gone", value: "2" }), { outs });
+  });
+
   it("goes on when etcd is killed and comes back in the middle", async () => {
     await server.down();
     const creating = key.create({ key: "/t/outage", value: "kept" });
@@ -92,6 +110,19 @@ describe("etcd.Key", { timeout: 5 * 60_000 }, () => {
   it("is refused at check for a path that is none, without asking etcd", async () => {
     const { failures } = await key.check({} as never, { key: "no/slash", value: "x" });
     assert.match(failures?.[0]?.reason ?? "", /no\/slash.*absolute path/);
+  });
+
+  it("is refused at check for a value that is none or too big, which is not repeated", async () => {
+    for (const [value, expected] of [
+      [undefined, /\/t\/v has no value; write text/],
+      [5, /the value of \/t\/v is a number; .*JSON\.stringify/],
+      ["secret".repeat(200_000), /the value of \/t\/v has 1200000 bytes; etcd takes 1048576/],
+    ] as const) {
+      const { failures } = await key.check({} as never, { key: "/t/v", value: value as string });
+      assert.equal(failures?.[0]?.property, "value");
+      assert.match(failures?.[0]?.reason ?? "", expected);
+      assert.doesNotMatch(failures?.[0]?.reason ?? "", /secret/);
+    }
   });
 
   it("is replaced when its path changes", async () => {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { dump } from "js-yaml";
 
 const root = resolve(__dirname, "../..");
@@ -24,20 +24,26 @@ export interface Running {
  * with a file backend and a passphrase of its own. Everything in it runs as a user would run it.
  */
 export class TestStack {
-  readonly directory: string;
   #environment: Record<string, string> | undefined;
 
   constructor(
     readonly name: string,
     config: Record<string, unknown>,
+    readonly directory = mkdtempSync(join(tmpdir(), `taiga-${name}-`)),
   ) {
-    this.directory = mkdtempSync(join(tmpdir(), `taiga-${name}-`));
     cpSync(root, this.directory, {
       recursive: true,
       verbatimSymlinks: true,
       filter: (path) => !/\/(\.state|\.git)$/.test(path),
     });
-    writeFileSync(join(this.directory, `Pulumi.${name}.yaml`), dump({ config }));
+    const file = join(this.directory, `Pulumi.${name}.yaml`);
+    if (!existsSync(file)) writeFileSync(file, dump({ config }));
+  }
+
+  /** Writes a file of the checkout. */
+  write(path: string, text: string): void {
+    mkdirSync(dirname(join(this.directory, path)), { recursive: true });
+    writeFileSync(join(this.directory, path), text);
   }
 
   /** Starts a command in its own process group, so that a fault can be sent to it and all it started. */
