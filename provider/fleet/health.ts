@@ -21,6 +21,18 @@ export interface Snapshot {
   readonly machines: readonly FleetMachine[];
 }
 
+/** fleetd reads all of its registry for each list: services that wait side by side look together. */
+const looks = new WeakMap<Connection, Promise<Snapshot>>();
+
+async function look(connection: Connection, fleet: FleetClient): Promise<Snapshot> {
+  let looking = looks.get(connection);
+  if (!looking) {
+    looking = snapshot(fleet).finally(() => looks.delete(connection));
+    looks.set(connection, looking);
+  }
+  return looking;
+}
+
 export async function snapshot(fleet: FleetClient): Promise<Snapshot> {
   const [units, states, machines] = await Promise.all([fleet.units(), fleet.states(), fleet.listMachines()]);
   return { units, states, machines };
@@ -65,6 +77,8 @@ export interface Patience {
 const failedForSeconds = 15;
 /** Each agent looks every five seconds unless told; a wish written again makes it look now. Later it would not help. */
 const nudges = 5;
+/** Milliseconds. A fleet that takes longer to answer is busy, as on emulated machines: wishes would only keep it so. */
+const quick = 1_000;
 
 /**
  * Waits until every unit is active wherever it should be, and stays so.
@@ -77,17 +91,19 @@ export async function untilActive(
   patience: Patience,
 ): Promise<void> {
   let lacks: Lack[] = [];
-  let looks = 0;
+  let tries = 0;
   const failing = new Failing();
-  const look = async (): Promise<string | undefined> => {
-    lacks = lacksOf(await snapshot(fleet), names);
+  const lacking = async (): Promise<string | undefined> => {
+    const asked = Date.now();
+    lacks = lacksOf(await look(connection, fleet), names);
+    const isQuick = Date.now() - asked < quick;
     if (lacks.length === 0) {
       await sleep(patience.settleSeconds * 1000);
-      lacks = lacksOf(await snapshot(fleet), names);
+      lacks = lacksOf(await look(connection, fleet), names);
     }
     if (lacks.length === 0) return undefined;
-    looks += 1;
-    if (looks <= nudges)
+    tries += 1;
+    if (isQuick && tries <= nudges)
       await Promise.all([...new Set(lacks.map(({ unit }) => unit))].map((unit) => nudge(fleet, unit)));
     if (failing.lasting(lacks)) throw new GivenUp(says(lacks));
     return says(lacks);
@@ -98,7 +114,7 @@ export async function untilActive(
     lookAt: `\`fleetctl list-units\` and \`fleetctl journal ${names[0]}\` (npm run ssh -- MACHINE)`,
   };
   try {
-    await waitUntil(wait, look);
+    await waitUntil(wait, lacking);
   } catch (error) {
     throw new Error(`${(error as Error).message}${await lastWords(connection, lacks)}`);
   }

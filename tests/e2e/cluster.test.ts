@@ -96,9 +96,16 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
   });
 
   it("previews no change, before and after a refresh, without a warning", async () => {
-    assert.doesNotMatch(await stack.pulumi("preview", "--expect-no-changes"), /warning/i);
-    assert.doesNotMatch(await stack.pulumi("refresh", "--yes", "--expect-no-changes"), /warning/i);
-    assert.doesNotMatch(await stack.pulumi("preview", "--expect-no-changes"), /warning/i);
+    // Of container machines in a stack other than dev, one warning says that they isolate less.
+    const expected = /^.*warning: Pulumi\.e2ec\.yaml taiga:machines\.kind: "container" isolates.*$/gm;
+    const quiet = async (...args: string[]) => {
+      const said = await stack.pulumi(...args, "--expect-no-changes");
+      const unexpected = kind === "container" ? said.replace(expected, "").replace("1 warning", "") : said;
+      assert.doesNotMatch(unexpected, /warning/i);
+    };
+    await quiet("preview");
+    await quiet("refresh", "--yes");
+    await quiet("preview");
   });
 
   it("shows machines, units, sidekick keys with a TTL and subnets on a node", async () => {
