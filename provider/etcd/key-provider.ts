@@ -38,7 +38,12 @@ export async function check(_olds: KeyInputs, news: KeyInputs): Promise<dynamic.
 
 export async function diff(_id: string, old: KeyState, news: KeyInputs): Promise<dynamic.DiffResult> {
   const replaces = old.key === news.key ? [] : ["key"];
-  return { changes: replaces.length > 0 || old.value !== news.value, replaces, deleteBeforeReplace: false };
+  return {
+    changes: replaces.length > 0 || old.value !== news.value,
+    replaces,
+    // A replacement that is asked for (`pulumi up --replace`) would find the key taken, by itself.
+    deleteBeforeReplace: replaces.length === 0,
+  };
 }
 
 export async function create(inputs: KeyInputs): Promise<dynamic.CreateResult<KeyState>> {
