@@ -41,8 +41,6 @@ export async function diff(_id: string, old: KeyState, news: KeyInputs): Promise
   return {
     changes: replaces.length > 0 || old.value !== news.value,
     replaces,
-    // A replacement that is asked for (`pulumi up --replace`) would find the key taken, by itself.
-    deleteBeforeReplace: replaces.length === 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as dynamic from "@pulumi/pulumi/dynamic";
+import { namedOnce } from "../named";
 
 export interface KeyArgs {
   /** Absolute path, such as `/taiga/config/database/host`. A change replaces the key. */
@@ -22,6 +23,13 @@ export class Key extends pulumi.dynamic.Resource {
 
   constructor(name: string, args: KeyArgs, options?: pulumi.CustomResourceOptions) {
     const provider = require("taiga-provider/key.cjs") as dynamic.ResourceProvider;
-    super(provider, name, { revision: undefined, ...args }, options, "etcd", "Key");
+    super(
+      provider,
+      name,
+      { revision: undefined, ...args },
+      pulumi.mergeOptions(namedOnce, options),
+      "etcd",
+      "Key",
+    );
   }
 }

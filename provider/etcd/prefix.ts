@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as dynamic from "@pulumi/pulumi/dynamic";
+import { namedOnce } from "../named";
 
 export interface PrefixArgs {
   /** Absolute path that all keys begin with, such as `/taiga/config/database`. A change replaces them. */
@@ -27,6 +28,13 @@ export class Prefix extends pulumi.dynamic.Resource {
 
   constructor(name: string, args: PrefixArgs, options?: pulumi.CustomResourceOptions) {
     const provider = require("taiga-provider/prefix.cjs") as dynamic.ResourceProvider;
-    super(provider, name, { revisions: undefined, ...args }, options, "etcd", "Prefix");
+    super(
+      provider,
+      name,
+      { revisions: undefined, ...args },
+      pulumi.mergeOptions(namedOnce, options),
+      "etcd",
+      "Prefix",
+    );
   }
 }

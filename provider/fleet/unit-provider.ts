@@ -64,8 +64,7 @@ export async function diff(_id: string, old: UnitInputs, news: UnitInputs): Prom
   const replaces = old.name === news.name ? [] : ["name"];
   const changes =
     replaces.length > 0 || !sameOptions(old.content, news.content) || old.desiredState !== news.desiredState;
-  // A replacement that is asked for (`pulumi up --replace`) would find the name taken, by itself.
-  return { changes, replaces, deleteBeforeReplace: replaces.length === 0 };
+  return { changes, replaces };
 }
 
 const isOf = (there: FleetUnit, content: string): boolean =>

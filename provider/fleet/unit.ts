@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import type { DesiredState } from "../clients/fleet";
+import { namedOnce } from "../named";
 
 export interface UnitArgs {
   /** The unit's name in fleet, such as `taiga-back@1.service`; an instance, since fleet does not expand templates. */
@@ -22,6 +23,13 @@ export interface UnitArgs {
 export class Unit extends pulumi.dynamic.Resource {
   constructor(name: string, args: UnitArgs, options?: pulumi.CustomResourceOptions) {
     const provider = require("taiga-provider/unit.cjs") as dynamic.ResourceProvider;
-    super(provider, name, { desiredState: "launched", ...args }, options, "fleet", "Unit");
+    super(
+      provider,
+      name,
+      { desiredState: "launched", ...args },
+      pulumi.mergeOptions(namedOnce, options),
+      "fleet",
+      "Unit",
+    );
   }
 }
