@@ -2,44 +2,104 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { fleet } from "../provider";
+import { readOptions } from "../provider/fleet/unit-file";
+import { expandSpecifiers } from "../provider/fleet/unit-name";
+import { company } from "../provider/fleet/x-fleet";
 import { digest } from "./digest";
 
 export interface ServiceArgs {
   /** Unit files in units/, without `.service`; a template (`taiga-back@`) is started once for each instance. */
   readonly units: readonly string[];
-  /** How many instances of each template. Default: 1. */
+  /** How many instances of each template. A change previews the added or removed ones, and the gate. Default: 1. */
   readonly instances?: number;
   /** Folder of the unit files. Default: units/. */
   readonly folder?: string;
+  /** Replaces units that are in fleet under these names with other options. Default: false. */
+  readonly adopt?: boolean;
+  /** How long the gate waits for all to be active. Default: 900. */
+  readonly timeoutSeconds?: number;
+}
+
+interface ServiceUnit {
+  readonly unit: string;
+  readonly content: string;
+  readonly file: string;
 }
 
 const unitsFolder = join(__dirname, "../units");
 
-/** One service: its units and their sidekicks, launched together, and a gate that is passed when all are active. */
+/**
+ * One service: its units and their sidekicks, launched together, and a gate that is passed when all are active. A sidekick is
+ * known by `MachineOf=`; it is taken away before the unit it goes with, so that nobody is sent to an instance that is leaving.
+ */
 export class Service extends pulumi.ComponentResource {
   readonly rollout: fleet.Rollout;
 
   constructor(name: string, args: ServiceArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:fleet:Service", name, {}, options);
-    const units = args.units.flatMap((file) => {
-      const content = readFileSync(join(args.folder ?? unitsFolder, `${file}.service`), "utf8");
-      const instances = file.endsWith("@")
-        ? Array.from({ length: args.instances ?? 1 }, (_, index) => `${file}${index + 1}.service`)
-        : [`${file}.service`];
-      return instances.map((unit) => ({ unit, content, file: `units/${file}.service` }));
-    });
-    const resources = units.map(
-      ({ unit, content, file }) =>
-        new fleet.Unit(unit, { name: unit, content, file }, inherited(this, options)),
-    );
+    const units = unitsOf(name, args);
+    const names = units.map(({ unit }) => unit);
+    const made = new Map<string, fleet.Unit>();
+    const make = ({ unit, content, file }: ServiceUnit, after: readonly pulumi.Resource[]) =>
+      made.set(
+        unit,
+        new fleet.Unit(
+          unit,
+          { name: unit, content, file, ...(args.adopt && { adopt: true }) },
+          pulumi.mergeOptions(inherited(this, options), { dependsOn: [...after] }),
+        ),
+      );
+    const isSidekick = (each: ServiceUnit) => peersOf(each).some((peer) => names.includes(peer));
+    for (const each of units.filter((one) => !isSidekick(one))) make(each, []);
+    for (const each of units.filter(isSidekick)) {
+      make(
+        each,
+        peersOf(each).flatMap((peer) => made.get(peer) ?? []),
+      );
+    }
     this.rollout = new fleet.Rollout(
       name,
-      { units: units.map(({ unit }) => unit), revision: digest(JSON.stringify(units)) },
-      { ...inherited(this, options), dependsOn: resources },
+      {
+        units: names,
+        revision: digest(JSON.stringify(units)),
+        ...(args.timeoutSeconds !== undefined && { timeoutSeconds: args.timeoutSeconds }),
+      },
+      { ...inherited(this, options), dependsOn: [...made.values()] },
     );
-    this.registerOutputs({ units: units.map(({ unit }) => unit) });
+    this.registerOutputs({ units: names });
   }
 }
+
+function unitsOf(name: string, args: ServiceArgs): ServiceUnit[] {
+  const count = args.instances ?? 1;
+  if (!Number.isInteger(count) || count < 0)
+    throw new pulumi.RunError(
+      `service ${name}: instances: ${count} is no number of instances; write 0, 1, 2, …`,
+    );
+  const folder = args.folder ?? unitsFolder;
+  return args.units.flatMap((file) => {
+    const content = contentOf(name, join(folder, `${file}.service`));
+    const instances = file.endsWith("@")
+      ? Array.from({ length: count }, (_, index) => `${file}${index + 1}.service`)
+      : [`${file}.service`];
+    return instances.map((unit) => ({ unit, content, file: `units/${file}.service` }));
+  });
+}
+
+function contentOf(service: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new pulumi.RunError(
+      `service ${service}: units: ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); ` +
+        "write the name of a file in that folder, without .service",
+    );
+  }
+}
+
+/** The units a unit must share its machine with. */
+const peersOf = ({ unit, content }: ServiceUnit): string[] =>
+  company(readOptions(content)).map((peer) => expandSpecifiers(peer, unit));
 
 /** Components hand on neither `deletedWith` nor `dependsOn`; what is in fleet goes with the cluster it is in. */
 function inherited(

@@ -41,7 +41,7 @@ export class FleetClient {
       undefined,
       [200, 404],
     );
-    return status === 404 ? undefined : ({ options: [], ...(body as object) } as unknown as FleetUnit);
+    return status === 404 ? undefined : unitOf(body as SentUnit);
   }
 
   /** Creates the unit, or changes the desired state of one that is there: fleet ignores new options then. */
@@ -63,8 +63,8 @@ export class FleetClient {
     await this.#call("DELETE", `/units/${encodeURIComponent(name)}`, undefined, [204, 404]);
   }
 
-  units(): Promise<FleetUnit[]> {
-    return this.#list("units");
+  async units(): Promise<FleetUnit[]> {
+    return (await this.#list<SentUnit>("units")).map(unitOf);
   }
 
   states(): Promise<UnitState[]> {
@@ -161,5 +161,15 @@ export class FleetClient {
     });
   }
 }
+
+/** fleet leaves out what is empty: an array without elements, and the value of an assignment that resets a list. */
+type SentUnit = Omit<FleetUnit, "options"> & {
+  readonly options?: readonly (Omit<UnitOption, "value"> & { readonly value?: string })[];
+};
+
+const unitOf = (sent: SentUnit): FleetUnit => ({
+  ...sent,
+  options: (sent.options ?? []).map(({ section, name, value = "" }) => ({ section, name, value })),
+});
 
 class Refused extends Error {}

@@ -38,7 +38,10 @@ export async function check(_olds: KeyInputs, news: KeyInputs): Promise<dynamic.
 
 export async function diff(_id: string, old: KeyState, news: KeyInputs): Promise<dynamic.DiffResult> {
   const replaces = old.key === news.key ? [] : ["key"];
-  return { changes: replaces.length > 0 || old.value !== news.value, replaces, deleteBeforeReplace: false };
+  return {
+    changes: replaces.length > 0 || old.value !== news.value,
+    replaces,
+  };
 }
 
 export async function create(inputs: KeyInputs): Promise<dynamic.CreateResult<KeyState>> {

@@ -1,5 +1,6 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic";
+import { namedOnce } from "../named";
 
 export interface KeyArgs {
   /** Absolute path, such as `/taiga/config/database/host`. A change replaces the key. */
@@ -21,6 +22,6 @@ export class Key extends DynamicResource {
   declare readonly revision: pulumi.Output<string>;
 
   constructor(name: string, args: KeyArgs, options?: pulumi.CustomResourceOptions) {
-    super("key", "etcd:Key", name, { revision: undefined, ...args }, options);
+    super("key", "etcd:Key", name, { revision: undefined, ...args }, pulumi.mergeOptions(namedOnce, options));
   }
 }

@@ -61,7 +61,6 @@ export async function diff(_id: string, old: PrefixState, news: PrefixInputs): P
   return {
     changes: replaces.length > 0 || !isMap(news.values) || changed(old.values, news.values).length > 0,
     replaces,
-    deleteBeforeReplace: false,
   };
 }
 

@@ -1,5 +1,6 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic";
+import { namedOnce } from "../named";
 
 export interface PrefixArgs {
   /** Absolute path that all keys begin with, such as `/taiga/config/database`. A change replaces them. */
@@ -26,6 +27,12 @@ export class Prefix extends DynamicResource {
   declare readonly revisions: pulumi.Output<Readonly<Record<string, string>>>;
 
   constructor(name: string, args: PrefixArgs, options?: pulumi.CustomResourceOptions) {
-    super("prefix", "etcd:Prefix", name, { revisions: undefined, ...args }, options);
+    super(
+      "prefix",
+      "etcd:Prefix",
+      name,
+      { revisions: undefined, ...args },
+      pulumi.mergeOptions(namedOnce, options),
+    );
   }
 }

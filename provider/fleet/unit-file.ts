@@ -86,6 +86,7 @@ function read(text: string, problems: Problems): { options: Located[]; headers: 
   const options: Located[] = [];
   const headers: Header[] = [];
   const lines = text.split(/\r?\n/);
+  const endings = text.match(/\r?\n/g) ?? [];
   for (let at = 0; at < lines.length; at += 1) {
     const line = at + 1;
     let content = lines[at] as string;
@@ -104,6 +105,9 @@ function read(text: string, problems: Problems): { options: Located[]; headers: 
     }
     while (content.endsWith("\\")) {
       const next = lines[at + 1];
+      if (endings[at] === "\r\n") {
+        problems.at(at + 1, "ends in CR LF, so that fleet does not see its backslash; save the file with LF");
+      }
       if (next === undefined || next.trim() === "") {
         problems.at(
           at + 1,

@@ -37,3 +37,14 @@ export function checkUnitName(name: string): void {
     );
   }
 }
+
+/** Puts in what fleet does in an [X-Fleet] section (its job/job.go): %n, %N, %p and %i, of the unit's name. */
+export function expandSpecifiers(text: string, unit: string): string {
+  const name = unit.slice(0, unit.lastIndexOf("."));
+  const at = name.indexOf("@");
+  return text
+    .replaceAll("%n", unit)
+    .replaceAll("%N", name)
+    .replaceAll("%p", at < 0 ? name : name.slice(0, at))
+    .replaceAll("%i", at < 0 ? "" : name.slice(at + 1));
+}

@@ -64,13 +64,11 @@ export async function diff(_id: string, old: UnitInputs, news: UnitInputs): Prom
   const replaces = old.name === news.name ? [] : ["name"];
   const changes =
     replaces.length > 0 || !sameOptions(old.content, news.content) || old.desiredState !== news.desiredState;
-  return { changes, replaces, deleteBeforeReplace: false };
+  return { changes, replaces };
 }
 
-/** fleet's JSON may have its fields in another order than ours. */
 const isOf = (there: FleetUnit, content: string): boolean =>
-  JSON.stringify(there.options.map(({ section, name, value }) => ({ section, name, value }))) ===
-  JSON.stringify(readOptions(content));
+  JSON.stringify(there.options) === JSON.stringify(readOptions(content));
 
 /** Takes over a unit that is there with the same options: an update that was cut off has put it there. */
 export async function create(inputs: UnitInputs): Promise<dynamic.CreateResult<UnitInputs>> {

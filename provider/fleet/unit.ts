@@ -1,6 +1,7 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { DesiredState } from "../clients/fleet";
 import { DynamicResource } from "../dynamic";
+import { namedOnce } from "../named";
 
 export interface UnitArgs {
   /** The unit's name in fleet, such as `taiga-back@1.service`; an instance, since fleet does not expand templates. */
@@ -21,6 +22,12 @@ export interface UnitArgs {
 /** A unit in fleet. A changed file is rolled through the instances of a template one after another. */
 export class Unit extends DynamicResource {
   constructor(name: string, args: UnitArgs, options?: pulumi.CustomResourceOptions) {
-    super("unit", "fleet:Unit", name, { desiredState: "launched", ...args }, options);
+    super(
+      "unit",
+      "fleet:Unit",
+      name,
+      { desiredState: "launched", ...args },
+      pulumi.mergeOptions(namedOnce, options),
+    );
   }
 }

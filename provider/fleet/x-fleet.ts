@@ -1,4 +1,5 @@
 import { closest } from "./closest";
+import type { UnitOption } from "./unit-file";
 
 /** What fleet 0.11.8 schedules by (its job/job.go). It accepts any other option in silence, so we do not. */
 const known = ["MachineID", "MachineOf", "MachineMetadata", "Conflicts", "Global"] as const;
@@ -101,6 +102,12 @@ export function requiredMetadata(
   }
   return wanted;
 }
+
+/** The units that a unit must share its machine with, specifiers as they are. */
+export const company = (options: readonly UnitOption[]): string[] =>
+  options
+    .filter(({ section, name }) => section === "X-Fleet" && canonical(name) === "MachineOf")
+    .flatMap(({ value }) => valuesOf(value));
 
 const canonical = (name: string): Known | undefined => known.find((each) => each === name) ?? aliases[name];
 

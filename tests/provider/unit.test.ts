@@ -93,6 +93,13 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     assert.deepEqual(later.failures, []);
   });
 
+  it("is equal to itself with an assignment that resets a list, which fleet sends back without a value", async () => {
+    const reset = "[Service]\nExecStart=/bin/false\nExecStart=\nExecStart=/bin/sleep infinity\n";
+    await unit.create(inputs("j.service", reset, "inactive"));
+    await unit.create(inputs("j.service", reset, "inactive"));
+    assert.equal((await unit.read("j.service")).props?.content, reset);
+  });
+
   it("is read back as it is: equal with our comments, changed behind our back, gone", async () => {
     const written = `# ours\n${steady}`;
     await unit.create(inputs("d.service", written));

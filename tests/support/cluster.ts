@@ -52,6 +52,7 @@ export class TestCluster {
 
 async function destroy(stack: TestStack): Promise<void> {
   if (process.env.E2E_KEEP) return;
+  await stack.pulumi("state", "unprotect", "--all", "--yes"); // a test that failed may have left something protected
   await stack.pulumi("destroy", "--yes", "--skip-preview");
   stack.removeCheckout();
 }

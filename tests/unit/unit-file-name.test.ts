@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { checkUnitName, parseUnitName } from "../../provider/fleet/unit-name";
+import { checkUnitName, expandSpecifiers, parseUnitName } from "../../provider/fleet/unit-name";
 
 describe("a unit's name", () => {
   it("has a type, and as an instance a template", () => {
@@ -35,5 +35,10 @@ describe("a unit's name", () => {
 
   it("is not a template's", () => {
     assert.throws(() => checkUnitName("taiga-back@.service"), /template.*taiga-back@1\.service/);
+  });
+
+  it("fills the specifiers fleet knows", () => {
+    assert.equal(expandSpecifiers("%n %N %p %i %H", "a@b@c.service"), "a@b@c.service a@b@c a b@c %H");
+    assert.equal(expandSpecifiers("%n %N %p %i", "a.service"), "a.service a a ");
   });
 });

@@ -106,6 +106,7 @@ describe("a unit file", () => {
 
   for (const [what, text, expected] of [
     ["a backslash with blanks after it", "ExecStart=/bin/a \\ \n --b", /x\.service:2: has blanks after/],
+    ["a backslash before CR LF", "ExecStart=/bin/a \\\r\n --b", /:2: ends in CR LF, .*save the file with LF/],
     ["a backslash before an empty line", "ExecStart=/bin/a \\\n\nType=simple", /:2: ends in a backslash/],
     ["a backslash at the end of the file", "ExecStart=/bin/a \\", /:2: ends in a backslash/],
     ["a backslash that swallows a section", "ExecStart=/bin/a \\\n[Unit]", /:2: .* swallows \[Unit\]/],
