@@ -73,16 +73,17 @@ function allParts(fast: boolean): Part[] {
   ];
   const heavy = folders.includes("provider") ? testFiles("provider") : [];
   for (const file of heavy) parts.push({ name: partName(file), command: nodeTest([file], 1), minutes: 20 });
-  for (const file of testFiles("e2e")) {
+  for (const file of [...testFiles("e2e"), ...testFiles("faults")]) {
     const part = { name: partName(file), command: nodeTest([file], 1), minutes: 70 };
     if (!/E2E_KIND/.test(readFileSync(join(root, file), "utf8"))) parts.push(part);
     else {
-      // The fast twin first: what fails there need not be waited for on virtual machines.
       parts.push({ ...part, name: `${part.name} on containers`, env: { E2E_KIND: "container" } });
       if (!fast) parts.push({ ...part, name: `${part.name} on virtual machines`, env: { E2E_KIND: "auto" } });
     }
   }
-  return parts;
+  // Virtual machines last: what fails on the faster ones need not be waited for on them.
+  const late = (part: Part) => Number(part.name.endsWith("on virtual machines"));
+  return parts.sort((one, other) => late(one) - late(other));
 }
 
 const partName = (file: string): string => file.replace(/^tests\//, "").replace(/\.test\.ts$/, "");
