@@ -75,7 +75,8 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
         autostart: true,
         kernel: boot.kernel.id,
         initrd: boot.initrd.id,
-        cmdlines: [{ console: "ttyS0", _: "quiet" }],
+        // One a list entry, words without a value last: as the provider reads them back, or each preview shows a change.
+        cmdlines: [{ console: "ttyS0" }, { _: "quiet" }],
         coreosIgnition: ignition.id,
         disks: [{ volumeId: overlay.id }, { volumeId: data.id }, { volumeId: payload.id }],
         networkInterfaces: [{ networkId: network.network.id, mac: planned.mac.toUpperCase() }],
