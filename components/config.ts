@@ -52,7 +52,9 @@ export function readConfig(): {
   return { settings, kind, credentials, protectData };
 }
 
-const line = (file: string, { field, message }: Problem) => `${file} ${field}: ${message}`;
+/** A problem of one of the project's own files names that file itself. */
+const line = (file: string, { field, message }: Problem) =>
+  /^nodes\//.test(field) ? `${field}: ${message}` : `${file} ${field}: ${message}`;
 
 /** Cloud-config stands in the stack's file itself, or in a file that it names, from the project's folder on. */
 function cloudConfigOf(value = ""): { text?: string; problems: Problem[] } {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { type Cidr, formatAddress } from "../nodes/cidr";
+import { type Cidr, formatAddress, overlaps, parseCidr } from "../nodes/cidr";
 
 /** A network this host has an address in, or a route to. */
 export interface HostNetwork extends Cidr {
@@ -17,6 +17,22 @@ export function hostNetworks(): HostNetwork[] {
       known.push(route);
   }
   return known;
+}
+
+/** The private /24 networks a stack may be put in, in the order they are tried. */
+function* candidates(): Generator<string> {
+  for (let third = 77; third < 250; third += 1) yield `10.${third}.0.0/24`;
+  for (let second = 16; second < 32; second += 1) yield `172.${second}.77.0/24`;
+  for (let third = 77; third < 250; third += 1) yield `192.168.${third}.0/24`;
+}
+
+/** The first private /24 network that overlaps none of those given; undefined where every one is taken. */
+export function freeNetwork(taken: readonly Cidr[]): string | undefined {
+  for (const text of candidates()) {
+    const wanted = parseCidr(text);
+    if (!taken.some((other) => overlaps(wanted, other))) return text;
+  }
+  return undefined;
 }
 
 /** Without /proc there are no routes to be had, and the interfaces must do. */

@@ -5,7 +5,7 @@ import { probeKvm } from "../deploy/kvm-probe";
 import { nodeImage, payload } from "../images/artifacts";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { containerUri } from "./container-domain";
-import { hostNetworks } from "./host-networks";
+import { freeNetwork, hostNetworks } from "./host-networks";
 import type { MachineKind, Problem, Settings } from "./settings";
 
 /** What of a stack's settings this host cannot give, found at preview and before anything is touched. */
@@ -32,15 +32,27 @@ export function machineKind(settings: Settings): { kind: MachineKind; problems: 
 }
 
 /** Another network than this stack's own bridge must not have the addresses: its hosts would be out of reach. */
-function networkProblems({ network, prefix, machines }: Settings): Problem[] {
+function networkProblems({ network, containers, prefix, machines }: Settings): Problem[] {
   const wanted = parseCidr(network);
   const { bridge } = plan({ prefix, cidr: network, count: machines.count });
-  return hostNetworks()
-    .filter((other) => other.interface !== bridge && overlaps(wanted, other))
-    .map((other) => ({
-      field: "taiga:network",
-      message: `${JSON.stringify(network)} overlaps this host's ${other.interface} (${other.text}); write another private network, such as "10.177.0.0/24"`,
-    }));
+  const others = hostNetworks().filter((other) => other.interface !== bridge);
+  const inner = parseCidr(containers);
+  const remedy = (what: string) => `write another private network${what}`;
+  return [
+    ...others
+      .filter((other) => overlaps(wanted, other))
+      .map((other) => ({
+        field: "taiga:network",
+        message: `${JSON.stringify(network)} overlaps this host's ${other.interface} (${other.text}); ${remedy(`, such as "${freeNetwork([...others, inner])}"`)}`,
+      })),
+    // Routed by the machines alone; the host would reach its own network in place of a container.
+    ...others
+      .filter((other) => overlaps(inner, other))
+      .map((other) => ({
+        field: "taiga:containers",
+        message: `${JSON.stringify(containers)} overlaps this host's ${other.interface} (${other.text}); ${remedy(" of 65,536 addresses (a /16)")}`,
+      })),
+  ];
 }
 
 function poolProblems({ pool }: Settings): Problem[] {
@@ -49,7 +61,9 @@ function poolProblems({ pool }: Settings): Problem[] {
   try {
     rmdirSync(mkdtempSync(join(parent, ".taiga-"))); // permission bits do not tell: root may write all but /proc
     return [];
-  } catch {
+  } catch (error) {
+    // libvirtd makes the pool's folder, and is root where this user is not.
+    if ((error as NodeJS.ErrnoException).code === "EACCES" && process.getuid?.() !== 0) return [];
     return [
       {
         field: "taiga:pool",

@@ -6,6 +6,9 @@ import { digest } from "./digest";
 import type { MachineArgs, MadeMachine } from "./machine";
 import { transformed } from "./transform";
 
+/** What begins a command that mounts, or writes in the pool, with the environment it reads. */
+const asRoot = (variable: string) => (process.getuid?.() === 0 ? "" : `sudo --preserve-env=${variable} -- `);
+
 /**
  * A libvirt LXC domain over the node image's root file system: the same Ignition at native speed, less isolated.
  * The libvirt provider knows no domain of type lxc, so virsh makes it, through a small program of this project.
@@ -19,8 +22,8 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
       transform?.folder,
       `${name}-data`,
       {
-        create: `mkdir -p -m 755 "$DATA"`,
-        delete: `rm -rf "$DATA"`,
+        create: `${asRoot("DATA")}mkdir -p -m 755 "$DATA"`,
+        delete: `${asRoot("DATA")}rm -rf "$DATA"`,
         environment: { DATA: `${pool}/${planned.name}-data` },
       },
       { parent, protect: args.protectData, dependsOn: network.pool },
@@ -40,7 +43,7 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
     }),
   );
   const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
-  const program = "node --import tsx components/container-domain.ts";
+  const program = `${asRoot("MACHINE")}node --import tsx components/container-domain.ts`;
   const domain = new command.local.Command(
     ...transformed(
       transform?.container,

@@ -75,8 +75,9 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
         autostart: true,
         kernel: boot.kernel.id,
         initrd: boot.initrd.id,
-        // One a list entry, words without a value last: as the provider reads them back, or each preview shows a change.
-        cmdlines: [{ console: "ttyS0" }, { _: "quiet" }],
+        // Words without a value last: as the provider reads them back, or each preview shows a change. The kernel would have
+        // Docker load an AppArmor profile into it, for each container a compiler's run of seconds where it is emulated.
+        cmdlines: [{ console: "ttyS0", apparmor: "0" }, { _: "quiet" }],
         coreosIgnition: ignition.id,
         disks: [{ volumeId: overlay.id }, { volumeId: data.id }, { volumeId: payload.id }],
         networkInterfaces: [{ networkId: network.network.id, mac: planned.mac.toUpperCase() }],

@@ -1,5 +1,7 @@
-import { CloudConfigError, parseCloudConfig } from "../nodes/cloud-config";
+import { CloudConfigError } from "../nodes/cloud-config";
+import { exampleValues } from "../nodes/placeholders";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
+import { renderNode } from "../nodes/render";
 
 export type MachineKind = "kvm" | "emulated" | "container";
 
@@ -181,18 +183,12 @@ export function readSettings(raw: RawSettings): {
   if (!pool.startsWith("/"))
     complain("pool", pool, `is not absolute; write a folder such as /var/lib/taiga/${raw.prefix}`);
   const { cloudConfig } = raw;
-  if (cloudConfig) {
-    try {
-      parseCloudConfig(cloudConfig);
-    } catch (error) {
-      if (!(error instanceof CloudConfigError)) throw error;
-      for (const problem of error.problems) {
-        problems.push({
-          field: `taiga:cloudConfig${problem.path && ` ${problem.path}`}`,
-          message: problem.message,
-        });
-      }
-    }
+  try {
+    renderNode(exampleValues, cloudConfig);
+  } catch (error) {
+    if (!(error instanceof CloudConfigError)) throw error;
+    for (const { path, message } of error.problems)
+      problems.push({ field: `${error.source}${path && ` ${path}`}`, message });
   }
   return {
     settings: {

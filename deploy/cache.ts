@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -52,6 +53,9 @@ export async function cached(
   const path = cachePath(kind, key);
   if (existsSync(path)) return path;
   mkdirSync(join(cacheDir(), kind), { recursive: true });
+  // Root builds images in a user's cache; what that user builds next must have its place there too.
+  const { uid, gid } = statSync(cacheDir());
+  if (process.getuid?.() === 0 && uid !== 0) chownSync(join(cacheDir(), kind), uid, gid);
   const unlock = await lock(`${path}.lock`);
   try {
     if (existsSync(path)) return path;
@@ -69,7 +73,7 @@ export async function cached(
 async function lock(path: string): Promise<() => void> {
   for (;;) {
     try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
+      writeFileSync(path, me(), { flag: "wx" });
       return () => rmSync(path, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -79,13 +83,26 @@ async function lock(path: string): Promise<() => void> {
   }
 }
 
+const me = (): string => holder(process.pid) as string;
+
+/** A process by its number and when it began, in ticks since a boot that is named too; undefined when there is none. */
+function holder(pid: number): string | undefined {
+  try {
+    const started = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ")[19];
+    return `${pid} ${started} ${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}`;
+  } catch {
+    return undefined;
+  }
+}
+
 function holderIsDead(path: string): boolean {
   try {
-    const pid = Number(readFileSync(path, "utf8"));
-    if (!pid) return Date.now() - statSync(path).mtimeMs > 5_000;
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
+    const text = readFileSync(path, "utf8");
+    if (!text) return Date.now() - statSync(path).mtimeMs > 5_000;
+    return text !== holder(Number(text.split(" ")[0]));
+  } catch {
+    return false; // let go of meanwhile
   }
 }

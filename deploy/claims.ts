@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir } from "./cache";
 import { root, stateDir } from "./environment";
@@ -10,6 +10,8 @@ import { root, stateDir } from "./environment";
 interface Claim {
   readonly clone: string;
   readonly stack: string;
+  /** CIDR; a claim of an earlier version has none. */
+  readonly network?: string;
 }
 
 const file = (prefix: string): string => join(cacheDir(), "claims", `${prefix}.json`);
@@ -26,13 +28,28 @@ export function foreignClaim(prefix: string, stack: string): Claim | undefined {
   return existsSync(join(held.clone, ".state")) ? held : undefined;
 }
 
-/** Takes the prefix for this clone's stack; false when another living clone has it. */
-export function claim(prefix: string, stack: string): boolean {
+/** The networks that other stacks of this host hold, deployed or not. */
+export function claimedNetworks(stack: string): string[] {
+  const folder = join(cacheDir(), "claims");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((name) => {
+    const held = foreignClaim(name.replace(/\.json$/, ""), stack);
+    return held?.network ? [held.network] : [];
+  });
+}
+
+/** Takes prefix and network for this clone's stack; false when another living clone or stack has the prefix. */
+export function claim(prefix: string, network: string, stack: string): boolean {
   if (foreignClaim(prefix, stack)) return false;
   mkdirSync(join(cacheDir(), "claims"), { recursive: true });
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const mine: Claim = { clone: root, stack };
-  const held = read(prefix);
-  if (held?.clone !== mine.clone || held.stack !== stack) writeFileSync(file(prefix), JSON.stringify(mine));
+  const mine = JSON.stringify({ clone: root, stack, network } satisfies Claim);
+  try {
+    writeFileSync(file(prefix), mine, { flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (foreignClaim(prefix, stack)) return false; // it came between the question and the answer
+    if (readFileSync(file(prefix), "utf8") !== mine) writeFileSync(file(prefix), mine);
+  }
   return true;
 }

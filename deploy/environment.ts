@@ -12,7 +12,7 @@ export const stateDir = join(root, ".state");
 export interface Backend {
   readonly kind: "login" | "local";
   readonly says: string;
-  /** Where the local file backend keeps its files; a login's backend is none of our business. */
+  /** Where a file backend keeps its files; any other keeps its locks to itself. */
   readonly directory?: string;
 }
 
@@ -24,10 +24,12 @@ export function findBackend(env: NodeJS.ProcessEnv, home: string): Backend {
   if (env.PULUMI_BACKEND_URL) {
     // The shell may have evaluated --print-env: our own backend, handed back to us.
     if (env.PULUMI_BACKEND_URL === localBackend) return local;
-    return { kind: "login", says: `the backend of PULUMI_BACKEND_URL, ${env.PULUMI_BACKEND_URL}` };
+    const url = env.PULUMI_BACKEND_URL;
+    return { kind: "login", says: `the backend of PULUMI_BACKEND_URL, ${url}`, ...directoryOf(url) };
   }
   const login = currentLogin(join(env.PULUMI_CREDENTIALS_PATH ?? home, "credentials.json"));
-  if (login && login !== localBackend) return { kind: "login", says: `your login at ${login}` };
+  if (login && login !== localBackend)
+    return { kind: "login", says: `your login at ${login}`, ...directoryOf(login) };
   if (env.PULUMI_ACCESS_TOKEN) return { kind: "login", says: "your Pulumi access token" };
   return local;
 }
@@ -38,6 +40,12 @@ const local: Backend = {
   says: "a local file backend in .state/pulumi",
   directory: join(stateDir, "pulumi"),
 };
+
+/** `file://~/…` is the user's home, as Pulumi reads it. */
+function directoryOf(url: string): { directory?: string } {
+  const path = /^file:\/\/(.*)$/.exec(url)?.[1];
+  return path === undefined ? {} : { directory: resolve(path.replace(/^~(?=\/|$)/, homedir())) };
+}
 
 function currentLogin(file: string): string | undefined {
   if (!existsSync(file)) return undefined;

@@ -14,8 +14,8 @@ export interface KvmProbe {
 export interface KvmHost {
   readonly cpuinfo: string;
   readonly device: string;
-  /** Runs the smallest guest; false when it did not come up. */
-  readonly boots: () => boolean;
+  /** Runs the smallest guest; false when it did not come up, undefined where there is no QEMU yet to run it. */
+  readonly boots: () => boolean | undefined;
 }
 
 /**
@@ -45,7 +45,13 @@ export function judgeKvm({ cpuinfo, device, boots }: KvmHost): KvmProbe {
     // libvirtd opens the device, not this user: only the trial guest has to be left out.
     return { works: true, reason: `the CPU has the flag and ${device} is there` };
   }
-  return boots()
+  const answer = boots();
+  if (answer === undefined)
+    return {
+      works: true,
+      reason: `the CPU has the flag and ${device} is there; a trial guest will tell, once QEMU is`,
+    };
+  return answer
     ? { works: true, reason: "KVM works: a trial guest ran" }
     : { works: false, reason: `${device} is there, but a trial guest did not run: machines are emulated` };
 }
@@ -55,12 +61,12 @@ const bootSector = Buffer.alloc(512);
 Buffer.from([0xb0, 0x10, 0xe6, 0xf4, 0xf4]).copy(bootSector);
 bootSector.set([0x55, 0xaa], 510);
 
-/** Runs the boot sector under the accelerator; true when the guest itself ended QEMU. */
-export function bootSectorRuns(accelerator: "kvm" | "tcg"): boolean {
+/** Runs the boot sector under the accelerator; true when the guest itself ended QEMU, undefined without a QEMU. */
+export function bootSectorRuns(accelerator: "kvm" | "tcg"): boolean | undefined {
   const image = join(tmpdir(), `taiga-boot-sector-${process.pid}`);
   writeFileSync(image, bootSector);
   try {
-    const { status } = spawnSync(
+    const { status, error } = spawnSync(
       "qemu-system-x86_64",
       ["-accel", accelerator, "-m", "32", "-display", "none", "-nodefaults", "-no-reboot"].concat(
         ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"],
@@ -68,18 +74,20 @@ export function bootSectorRuns(accelerator: "kvm" | "tcg"): boolean {
       ),
       { stdio: "ignore", timeout: 20_000, killSignal: "SIGKILL" },
     );
+    if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return undefined;
     return status === 33;
   } finally {
     rmSync(image, { force: true });
   }
 }
 
-/** The answer of `ask`, kept until the host boots again. */
-function rememberUntilReboot(name: string, ask: () => boolean): boolean {
+/** The answer of `ask`, kept until the host boots again; no answer is asked for anew. */
+function rememberUntilReboot(name: string, ask: () => boolean | undefined): boolean | undefined {
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   const file = join(cacheDir(), `${name}-${boot}`);
   if (existsSync(file)) return readFileSync(file, "utf8") === "yes";
   const answer = ask();
+  if (answer === undefined) return undefined;
   mkdirSync(cacheDir(), { recursive: true });
   writeFileSync(file, answer ? "yes" : "no");
   return answer;

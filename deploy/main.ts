@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { buildArtifacts } from "../images/build";
+import { buildArtifactsAsRoot } from "./artifacts";
 import { cacheDir } from "./cache";
 import { ensureEngine } from "./engine";
 import { exportLines, findBackend, prepareState, pulumiEnvironment, pulumiHome } from "./environment";
@@ -14,6 +15,7 @@ import { run } from "./run";
 import { ensureStack, hasCredentials, settings } from "./stack";
 import { runSteps, type Step, StepFailed, timingTable } from "./steps";
 import { update } from "./update";
+import { ensureVolumesFolder } from "./volumes-folder";
 
 const usage = `usage: ./deploy.sh [STACK] [--print-env]
 
@@ -87,13 +89,21 @@ async function main(): Promise<void> {
 
   const steps: Step[] = [
     { name: "packages", run: (progress) => ensureHostPackages(progress) },
-    { name: "libvirt", after: ["packages"], run: (progress) => ensureLibvirtd(progress) },
+    {
+      name: "libvirt",
+      after: ["packages"],
+      run: async (progress) => {
+        const found = await ensureLibvirtd(progress);
+        await ensureVolumesFolder(progress.log);
+        return found;
+      },
+    },
     engine,
     {
       name: "artefacts",
       after: ["packages"],
       run: async (progress) => {
-        await buildArtifacts(progress.say);
+        await buildArtifactsAsRoot(progress);
         return "node image and payload are in the cache";
       },
     },
@@ -106,7 +116,10 @@ async function main(): Promise<void> {
     {
       name: "pulumi up",
       after: ["recovery", "artefacts"],
-      run: (progress) => update(stack, env, progress),
+      run: (progress) => {
+        progress.say(probeKvm().reason); // only now is there surely a QEMU for the trial guest
+        return update(stack, env, progress);
+      },
     },
   ];
   const timings = await runSteps(steps, { write, logOf });
@@ -115,8 +128,29 @@ async function main(): Promise<void> {
   write(`\n${table}\n`);
 
   const { stdout } = await run("pulumi", ["stack", "output", "url", "--stack", stack], { env });
+  await untilAnswers(stdout.trim());
   write(`Taiga answers at ${stdout.trim()}`);
   write(`For pulumi in this shell: eval "$(./deploy.sh ${stack === "dev" ? "" : `${stack} `}--print-env)"`);
+}
+
+/** The update's gates have seen every service; this is the user's own way to it. */
+async function untilAnswers(url: string): Promise<void> {
+  let why = "";
+  for (const until = Date.now() + 120_000; Date.now() < until; await sleep(2_000)) {
+    try {
+      const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(20_000) });
+      if (ok) return;
+      why = `status ${status}`;
+    } catch (error) {
+      const { message, cause } = error as Error & { cause?: Error };
+      why = cause?.message ?? message;
+    }
+    if (until - Date.now() < 112_000) write(`${url} does not answer yet: ${why}`);
+  }
+  throw new Error(
+    `${url} does not answer (${why}), though \`pulumi up\` found nothing to change. Look at: virsh list --all; ` +
+      "pulumi refresh (with the lines of ./deploy.sh --print-env); npm run ssh -- 1 'fleetctl list-units'",
+  );
 }
 
 main().catch((error: unknown) => {

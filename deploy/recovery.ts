@@ -30,6 +30,8 @@ export interface Resource {
   readonly id?: string;
   readonly inputs?: unknown;
   readonly outputs?: Record<string, unknown>;
+  /** Deleted already, its replacement not yet recorded. */
+  readonly pendingReplacement?: boolean;
 }
 
 export interface PendingOperation {
@@ -203,7 +205,8 @@ async function unrecordedObjects(place: StackSettings, deployment: Deployment): 
 /** What the state holds, as "kind name", volumes by their path. */
 export function recorded(deployment: Deployment): Set<string> {
   const known = new Set<string>();
-  for (const { type, id, inputs, outputs } of deployment.resources ?? []) {
+  for (const { type, id, inputs, outputs, pendingReplacement } of deployment.resources ?? []) {
+    if (pendingReplacement) continue; // what has its name now was made after it, by an update that could not record it
     const name = String(outputs?.name ?? "");
     if (type === "libvirt:index/domain:Domain") known.add(`domain ${name}`);
     else if (type === "libvirt:index/network:Network") known.add(`network ${name}`);

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { load } from "js-yaml";
+import { freeNetwork, hostNetworks } from "../components/host-networks";
 import { defaults } from "../components/settings";
+import { type Cidr, overlaps, parseCidr } from "../nodes/cidr";
 import { type Credentials, createCredentials } from "../provider/credentials";
-import { claim, foreignClaim } from "./claims";
+import { claim, claimedNetworks, foreignClaim } from "./claims";
 import { type Backend, root, stateDir } from "./environment";
 import { onPath } from "./host-packages";
 import { isOf, libvirtNames } from "./libvirt-objects";
@@ -67,11 +68,18 @@ export async function ensureStack(
   const notes: string[] = [];
   const place = settings(stack);
   const isNew = !hasCredentials(stack);
-  if ((isNew && (await isTaken(place))) || !claim(place.prefix, stack)) {
-    const free = await freePlace(place);
+  if (!isNew && !claim(place.prefix, place.network, stack)) {
+    // Moved, all its machines would be made anew and their data lost.
+    throw new Error(
+      `stack ${stack} is ${place.prefix}, which the clone in ${foreignClaim(place.prefix, stack)?.clone} holds; is this a copy of it? ` +
+        `To start a stack of its own here: rm -r .state, and take salt, credentials and prefix out of Pulumi.${stack}.yaml`,
+    );
+  }
+  if (isNew && ((await isTaken(place, stack)) || !claim(place.prefix, place.network, stack))) {
+    const free = await freePlace(place, stack);
     await pulumi(["config", "set", "taiga:prefix", free.prefix, "--stack", stack]);
     await pulumi(["config", "set", "taiga:network", free.network, "--stack", stack]);
-    claim(free.prefix, stack);
+    claim(free.prefix, free.network, stack);
     notes.push(
       `${place.prefix} or ${place.network} is taken on this host, so this stack is ${free.prefix} on ${free.network}`,
     );
@@ -81,7 +89,7 @@ export async function ensureStack(
     // By standard input: an argument would show in the process list.
     await pulumi(
       ["config", "set", "--secret", "taiga:credentials", "--stack", stack],
-      credentialsText(await createCredentials()),
+      credentialsText(await createCredentials(stack)),
     );
     notes.push("credentials made");
   }
@@ -105,10 +113,11 @@ async function keepSecretsOutOfGit(progress: Progress): Promise<void> {
 
 const savedSecrets = (stack: string): string => join(stateDir, `${stack}.secrets.json`);
 
-/** Encrypted as in the stack file; kept because a checkout or stash of that file would lose them. */
+/** Encrypted as in the stack file; kept, with the place on this host, because a checkout of that file would lose them. */
 function saveSecrets(stack: string): void {
   const { encryptionsalt, config } = readStackFile(stack);
-  const saved = JSON.stringify({ encryptionsalt, credentials: config?.["taiga:credentials"] });
+  const { "taiga:credentials": credentials, "taiga:prefix": prefix, "taiga:network": network } = config ?? {};
+  const saved = JSON.stringify({ encryptionsalt, credentials, prefix, network });
   const path = savedSecrets(stack);
   if (!existsSync(path) || readFileSync(path, "utf8") !== saved) writeFileSync(path, saved, { mode: 0o600 });
 }
@@ -120,52 +129,55 @@ function restoreSecrets(stack: string, backend: Backend): void {
   const saved = JSON.parse(readFileSync(savedSecrets(stack), "utf8")) as {
     encryptionsalt: string;
     credentials: { secure: string };
+    prefix?: string;
+    network?: string;
   };
   const text = existsSync(stackFile(stack)) ? readFileSync(stackFile(stack), "utf8") : "";
-  writeFileSync(stackFile(stack), withSecrets(text, saved.encryptionsalt, saved.credentials.secure));
+  const { encryptionsalt, credentials, ...place } = saved;
+  writeFileSync(stackFile(stack), withSecrets(text, encryptionsalt, credentials.secure, place));
 }
 
-/** The text of a stack file with salt and credentials put back, everything else as it was. */
-export function withSecrets(text: string, salt: string, credentials: string): string {
-  const secure = `  taiga:credentials:\n    secure: ${credentials}\n`;
+/** The text of a stack file with salt, credentials and place put back where they lack, everything else as it was. */
+export function withSecrets(
+  text: string,
+  salt: string,
+  credentials: string,
+  place: { readonly prefix?: string; readonly network?: string } = {},
+): string {
+  const placed = (["prefix", "network"] as const)
+    .filter((key) => place[key] && !new RegExp(`^ +taiga:${key}:`, "m").test(text))
+    .map((key) => `  taiga:${key}: ${place[key]}\n`);
+  const secure = `  taiga:credentials:\n    secure: ${credentials}\n${placed.join("")}`;
   const body = /^config:[ \t]*(\{\})?[ \t]*$/m.test(text)
     ? text.replace(/^config:.*\n?/m, `config:\n${secure}`)
     : `${text}${text && !text.endsWith("\n") ? "\n" : ""}config:\n${secure}`;
   return `encryptionsalt: ${salt}\n${body}`;
 }
 
-/** Whether libvirt or the host's network already has what a stack that was never deployed would make. */
-async function isTaken({ prefix, network }: StackSettings): Promise<boolean> {
+/** Whether libvirt, the host's network or another stack already has what one that was never deployed would make. */
+async function isTaken({ prefix, network }: StackSettings, stack: string): Promise<boolean> {
   const names = await libvirtNames().catch(() => []); // no libvirt yet, so nothing of ours in it
+  const wanted = parseCidr(network);
   return (
-    names.some((name) => isOf(prefix, name)) || hostNetworks().has(network.split(".").slice(0, 3).join("."))
+    names.some((name) => isOf(prefix, name)) || takenNetworks(stack).some((other) => overlaps(wanted, other))
   );
 }
 
 /** A prefix and a /24 nobody on this host uses. A letter ends the prefix, so that no machine name looks like it. */
-async function freePlace(taken: StackSettings): Promise<{ prefix: string; network: string }> {
+async function freePlace(taken: StackSettings, stack: string): Promise<{ prefix: string; network: string }> {
   const names = await libvirtNames().catch(() => []);
-  const busy = (prefix: string) => foreignClaim(prefix, "") || names.some((name) => isOf(prefix, name));
-  let prefix = "";
-  for (let letter = 0; letter < 26; letter += 1) {
-    prefix = `${taken.prefix}-${String.fromCharCode(98 + letter)}`;
-    if (!busy(prefix)) break;
-  }
-  const used = hostNetworks();
-  for (let third = 78; third < 250; third += 1) {
-    if (!used.has(`10.${third}.0`)) return { prefix, network: `10.${third}.0.0/24` };
-  }
-  throw new Error(
-    "no free network between 10.78.0.0/24 and 10.249.0.0/24: set taiga:network in the stack's file",
+  const busy = (prefix: string) => foreignClaim(prefix, stack) || names.some((name) => isOf(prefix, name));
+  const prefixes = [taken.prefix, ..."bcdefghijklmnopqrstuvwxyz"].map((letter, index) =>
+    index === 0 ? letter : `${taken.prefix}-${letter}`,
   );
+  const prefix = prefixes.find((each) => !busy(each));
+  if (!prefix) throw new Error(`${taken.prefix}-b to -z are all taken: set taiga:prefix in the stack's file`);
+  const network = freeNetwork([...takenNetworks(stack), parseCidr(defaults.containers)]);
+  if (!network) throw new Error("no private /24 network is free: set taiga:network in the stack's file");
+  return { prefix, network };
 }
 
-/** The first three bytes of each IPv4 network this host has an address in. */
-function hostNetworks(): Set<string> {
-  return new Set(
-    Object.values(networkInterfaces())
-      .flatMap((addresses) => addresses ?? [])
-      .filter((address) => address.family === "IPv4")
-      .map((address) => address.address.split(".").slice(0, 3).join(".")),
-  );
-}
+const takenNetworks = (stack: string): Cidr[] => [
+  ...hostNetworks(),
+  ...claimedNetworks(stack).map((text) => parseCidr(text)),
+];

@@ -13,8 +13,8 @@ const noise =
   /^\s*$|^\s*at .+:\d+:\d+\)?$|^Updating \(|^@ |^Duration:|^Resources:|^\s+\d+ unchanged|View Live|Permalink/;
 
 /**
- * `pulumi up`, its events passed on as they come. SIGINT reaches pulumi once: from the terminal, which sends it to the
- * whole group, or else from here; a second one would make it drop what it is doing.
+ * `pulumi up`, its events passed on as they come. A first SIGINT or SIGTERM reaches pulumi once: from the
+ * terminal, which sends it to the whole group, or else from here. A second one makes it drop what it is doing.
  */
 export async function update(
   stack: string,
@@ -38,7 +38,7 @@ export async function update(
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
       log.write(`${line}\n`);
-      if (line.includes("^C received")) cancelling = true;
+      if (/received; cancelling/.test(line)) cancelling = true;
       tail = [...tail.slice(-60), line];
       const count = /^\s+([+~-].*|\d+ (created|updated|deleted|replaced).*)$/.exec(line)?.[1];
       if (count && /^[+~-]+ ?\d+ (created|updated|deleted|replaced)/.test(count))
@@ -53,10 +53,14 @@ export async function update(
       progress.say(text);
     });
   }
+  let signals = 0;
   const interrupted = () => {
-    setTimeout(() => {
-      if (!cancelling) child.kill("SIGINT");
-    }, 1000).unref();
+    signals += 1;
+    if (signals > 1) child.kill("SIGINT");
+    else
+      setTimeout(() => {
+        if (!cancelling) child.kill("SIGINT");
+      }, 1000).unref();
   };
   process.on("SIGINT", interrupted);
   process.on("SIGTERM", interrupted);

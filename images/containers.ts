@@ -14,6 +14,7 @@ import { load } from "js-yaml";
 import { cached, contentKey } from "../deploy/cache";
 import { run } from "../deploy/run";
 import { suite } from "./artifacts";
+import { isolated } from "./isolated";
 
 /** A container image as `images/rehearsal/<folder>/image.yaml` describes it; `root/` beside it is copied over the rest. */
 interface ImageSpec {
@@ -42,9 +43,8 @@ export async function buildContainers(key: string, report: (line: string) => voi
     async (dir) => {
       report("installing the containers' Debian base");
       const rootfs = join(dir, "rootfs");
-      await run("mmdebstrap", ["--variant=apt", "--mode=root", "--format=directory", suite, rootfs], {
-        log: join(dir, "build.log"),
-      });
+      const args = ["--variant=apt", "--mode=root", "--format=directory", suite, rootfs];
+      await run(...isolated("mmdebstrap", args), { log: join(dir, "build.log") });
       await run("sh", ["-c", clean], { cwd: rootfs });
     },
   );
@@ -107,7 +107,7 @@ async function installOver(base: string, dir: string, spec: ImageSpec): Promise<
     rm merged/usr/sbin/policy-rc.d
     if [ -d "$FILES" ]; then cp -a --no-preserve=ownership "$FILES/." merged/; fi
     cd merged && ${clean} $REMOVE`;
-  await run("unshare", ["-m", "sh", "-c", script], {
+  await run(...isolated("sh", ["-c", script]), {
     cwd: dir,
     env: {
       REMOVE: (spec.remove ?? []).map((path) => path.replace(/^\//, "")).join(" "),

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { run } from "../deploy/run";
+import { isolated } from "./isolated";
 
 /**
  * Has the node image's own Docker load an archive of images, once and here, and leaves its store in `out`: `image/` with
@@ -38,7 +39,7 @@ export async function buildDockerStore(
     docker load -q -i /run/archive/rehearsal.tar
     kill "$!" && wait "$!" || true
     mv data/image data/overlay2 "$OUT/"`;
-  await run("unshare", ["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", script], {
+  await run(...isolated("sh", ["-c", script], ["--net"]), {
     cwd: work,
     env: { ROOTFS: rootfs, ARCHIVE: dirname(archive), OUT: out },
     log,

@@ -13,6 +13,7 @@ import { load } from "js-yaml";
 import { cached } from "../deploy/cache";
 import { run } from "../deploy/run";
 import { nodeImage, suite } from "./artifacts";
+import { isolated } from "./isolated";
 
 /** The size of a node's root disk, MiB; what is not written takes no room. */
 const rootDiskMiB = 8192;
@@ -37,8 +38,7 @@ export function buildNodeImage(report: (line: string) => void): Promise<string> 
     const rootfs = join(dir, "rootfs");
     report("installing Debian's packages into the root file system");
     await run(
-      "mmdebstrap",
-      [
+      ...isolated("mmdebstrap", [
         "--variant=minbase",
         "--mode=root",
         "--format=directory",
@@ -46,7 +46,7 @@ export function buildNodeImage(report: (line: string) => void): Promise<string> 
         ...exclude.map((path) => `--dpkgopt=path-exclude=${path}`),
         suite,
         rootfs,
-      ],
+      ]),
       { log: join(dir, "build.log") },
     );
     prepare(rootfs);

@@ -17,6 +17,19 @@ export interface NodeValues {
   readonly hostKey: string;
 }
 
+/** Some machine's values, to check a description by before there is a machine. */
+export const exampleValues: NodeValues = {
+  name: "example-1",
+  index: 1,
+  address: "10.77.0.11",
+  prefixLength: 24,
+  gateway: "10.77.0.1",
+  mac: "52:54:00:00:00:0b",
+  machineId: "0123456789abcdef0123456789abcdef",
+  operatorKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGV4YW1wbGUtZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUh example",
+  hostKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nexample\n-----END OPENSSH PRIVATE KEY-----\n",
+};
+
 /**
  * Fills every text of a parsed document. Done after parsing, so that no value can change what the YAML means, be it of
  * several lines or full of quotes.

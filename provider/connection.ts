@@ -52,7 +52,8 @@ export class Connection {
     const key = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
     const known = Connection.#shared.get(key);
     if (known) return known;
-    const connection = new Connection(machinesOf(read), parseCredentials(credentials));
+    const parsed = parseCredentials(credentials);
+    const connection = new Connection(machinesOf(read, parsed), parsed);
     Connection.#shared.set(key, connection);
     return connection;
   }
@@ -74,10 +75,10 @@ export class Connection {
 }
 
 /** `taiga:endpoints` says where machines answer if not at their planned addresses. */
-function machinesOf(read: (key: string) => string | undefined): readonly Machine[] {
+function machinesOf(read: (key: string) => string | undefined, { stack }: Credentials): readonly Machine[] {
   const endpoints = read("endpoints");
   if (endpoints) return JSON.parse(endpoints) as Machine[];
   const { count = 3 } = JSON.parse(read("machines") ?? "{}") as { count?: number };
-  return plan({ prefix: read("prefix") ?? "machine", cidr: read("network") ?? "10.77.0.0/24", count })
-    .machines;
+  const prefix = read("prefix") ?? (stack ? `taiga-${stack}` : "machine"); // the engine tells a provider no stack
+  return plan({ prefix, cidr: read("network") ?? "10.77.0.0/24", count }).machines;
 }

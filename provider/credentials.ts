@@ -9,6 +9,8 @@ export interface Credentials {
   readonly operatorKey: string;
   /** 64 hexadecimal digits; host keys and passwords are derived from it, so a replaced machine keeps its own. */
   readonly seed: string;
+  /** The stack they were made for, whose machines are named after it unless `taiga:prefix` says otherwise. */
+  readonly stack?: string;
 }
 
 export interface Certificate {
@@ -20,7 +22,7 @@ export interface Certificate {
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const day = 24 * 3600 * 1000;
 
-export async function createCredentials(): Promise<Credentials> {
+export async function createCredentials(stack?: string): Promise<Credentials> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     name: "CN=Taiga cluster CA",
@@ -40,6 +42,7 @@ export async function createCredentials(): Promise<Credentials> {
     caKey: await exportKey((keys as CryptoKeyPair).privateKey),
     operatorKey: opensshKey(randomBytes(32), "operator").privateKey,
     seed: randomBytes(32).toString("hex"),
+    ...(stack && { stack }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Interrupted, unlessInterrupted } from "./interrupt";
 
 export interface Wait {
   /** What is waited for, for the progress line and the error. */
@@ -13,6 +14,7 @@ export interface Wait {
 /**
  * Asks until the answer is `undefined`, which means nothing is lacking; a text says what still is.
  * Every 10 s a line on standard error, which the engine shows, tells what is waited for and for how long.
+ * @throws Error when it takes too long, with what is still lacking; Interrupted when the engine was interrupted.
  */
 export async function waitUntil(wait: Wait, lacking: () => Promise<string | undefined>): Promise<void> {
   const begun = Date.now();
@@ -25,8 +27,8 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
   try {
     for (;;) {
       const asked = Date.now();
-      missing = await lacking().catch((error: Error) => {
-        if (error instanceof Final) throw error;
+      missing = await unlessInterrupted(lacking()).catch((error: Error) => {
+        if (error instanceof Final || error instanceof Interrupted) throw error;
         return error.message;
       });
       if (missing === undefined) return;
@@ -35,8 +37,11 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
       }
       // An emulated machine takes seconds to answer: asking must not be what keeps it busy.
       const pause = Math.min(4 * (Date.now() - asked), 15_000);
-      await sleep(Math.max((wait.everySeconds ?? 1) * 1000, pause));
+      await unlessInterrupted(sleep(Math.max((wait.everySeconds ?? 1) * 1000, pause)));
     }
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(`${wait.what}: after ${seconds()} s still ${missing}`);
   } finally {
     clearInterval(tell);
   }

@@ -63,7 +63,6 @@ function startsAsShell(name: string): boolean {
 }
 
 function allParts(fast: boolean): Part[] {
-  const folders = readdirSync(join(root, "tests"));
   const unit = testFiles("unit");
   const parts: Part[] = [
     { name: "lint", command: ["npx", "--no-install", "biome", "check", "--error-on-warnings"], minutes: 3 },
@@ -71,7 +70,7 @@ function allParts(fast: boolean): Part[] {
     { name: "shellcheck", command: ["shellcheck", ...shellFiles()], minutes: 3 },
     { name: "unit", command: nodeTest(unit, 2), minutes: 15 },
   ];
-  const heavy = folders.includes("provider") ? testFiles("provider") : [];
+  const heavy = [...testFiles("sdk"), ...testFiles("provider")];
   for (const file of heavy) parts.push({ name: partName(file), command: nodeTest([file], 1), minutes: 20 });
   for (const file of [...testFiles("e2e"), ...(fast ? [] : testFiles("faults"))]) {
     const part = { name: partName(file), command: nodeTest([file], 1), minutes: 70 };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Etcd3 } from "etcd3";
 import type { Connection } from "../connection";
+import { unlessInterrupted } from "../interrupt";
 
 const key = "/taiga/locks/replacement";
 /** Seconds until the lock is free again when its machine never comes back; else its next membership lets it go. */
@@ -52,7 +53,7 @@ export class ReplacementLock {
         told = Date.now();
         console.error(`${machine}: ${seconds} s so far: waits its turn to be replaced, after ${other}`);
       }
-      await sleep(500);
+      await unlessInterrupted(sleep(500));
     }
   }
 

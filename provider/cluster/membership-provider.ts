@@ -1,6 +1,7 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import type { Machine } from "../clients/ssh";
 import { type ConfigReader, Connection } from "../connection";
+import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
 import { howToJoin, memberEnvironment, memberFile } from "./bootstrap";
 import { certificateFile, isEnding, newCertificate, usableUntil } from "./certificate";
@@ -47,6 +48,11 @@ export async function diff(
   old: MembershipState,
   news: MembershipInputs,
 ): Promise<dynamic.DiffResult> {
+  if (old.containers !== news.containers)
+    throw new Error(
+      `taiga:containers: ${JSON.stringify(news.containers)} is not what this cluster was made with; ` +
+        `write ${JSON.stringify(old.containers)}, or make a new stack: flannel's leases are of that network`,
+    );
   const replaces = (["name", "address", "machineRevision"] as const).filter(
     (field) => old[field] !== news[field],
   );
@@ -226,6 +232,14 @@ async function drain(_id: string, state: MembershipState): Promise<void> {
       { timeoutSeconds: 120 },
     )
     .catch((error: Error) => console.error(`${state.name}: not drained: ${error.message}`));
+  if (interruption.aborted) {
+    // The engine will not take the machine away now, so it goes back to work.
+    await connection.ssh
+      .succeed(machine, "sudo systemctl start --no-block taiga.target")
+      .catch((error: Error) => console.error(`${state.name}: not started again: ${error.message}`));
+    await lock.release(connection, state.name).catch(() => {});
+    throw new Interrupted(`${state.name}: to be replaced`);
+  }
   await connection.ssh.drop(machine);
   // Nobody comes in the place of a machine that is no longer planned, to let the lock go.
   if (!connection.isPlanned(state)) await lock.release(connection, state.name);

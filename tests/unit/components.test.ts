@@ -80,7 +80,7 @@ describe("the program of an emulated cluster", () => {
     assert.equal(domain.type, "qemu");
     assert.equal(domain.memory, 1280);
     assert.equal(domain.running, true);
-    assert.deepEqual(domain.cmdlines, [{ console: "ttyS0" }, { _: "quiet" }]);
+    assert.deepEqual(domain.cmdlines, [{ console: "ttyS0", apparmor: "0" }, { _: "quiet" }]);
     assert.deepEqual(
       domain.disks,
       ["overlay", "data", "payload"].map((disk) => ({ volumeId: `taiga-test-2-${disk}-id` })),

@@ -60,6 +60,17 @@ describe("salt and credentials in a stack file", () => {
     assert.equal(execFileSync(process.execPath, [filter], { input: full, encoding: "utf8" }), committed);
   });
 
+  it("come back with the stack's place on this host, which a checkout took too", () => {
+    const place = { prefix: "taiga-dev-b", network: "10.78.0.0/24" };
+    const full = withSecrets("config:\n  taiga:machines:\n    count: 3\n", "s", "c", place);
+    assert.match(full, /^ {2}taiga:prefix: taiga-dev-b\n {2}taiga:network: 10\.78\.0\.0\/24\n/m);
+    assert.doesNotMatch(
+      withSecrets(committed, "s", "c", place),
+      /10\.78/,
+      "what the file says itself stands",
+    );
+  });
+
   it("come back to a file that is empty or has no config", () => {
     assert.match(withSecrets("", "s", "c"), /^encryptionsalt: s\nconfig:\n {2}taiga:credentials:\n/);
     assert.match(

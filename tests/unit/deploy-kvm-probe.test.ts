@@ -30,6 +30,18 @@ describe("the KVM probe", () => {
     assert.equal(judgeKvm({ ...host, boots: () => false }).works, false);
   });
 
+  it("leaves it open where there is no QEMU yet, and remembers no answer", () => {
+    const probe = judgeKvm({ ...host, boots: () => undefined });
+    assert.match(probe.reason, /once QEMU is/);
+    const path = process.env.PATH;
+    process.env.PATH = "/none-such";
+    try {
+      assert.equal(bootSectorRuns("tcg"), undefined);
+    } finally {
+      process.env.PATH = path;
+    }
+  });
+
   it("has a trial guest that really runs", () => {
     assert.equal(bootSectorRuns("tcg"), true);
   });

@@ -71,6 +71,11 @@ describe("what a stack owns", () => {
     }
     assert.ok(!known.has("domain taiga-dev-3"));
   });
+
+  it("is not recorded by a resource that was deleted to be replaced", () => {
+    const domain = { urn: "u", type: "libvirt:index/domain:Domain", outputs: { name: "taiga-dev-1" } };
+    assert.ok(!recorded({ resources: [{ ...domain, pendingReplacement: true }] }).has("domain taiga-dev-1"));
+  });
 });
 
 describe("a resource that was being deleted", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { hostNetworks, parseRoutes } from "../../components/host-networks";
+import { freeNetwork, hostNetworks, parseRoutes } from "../../components/host-networks";
+import { parseCidr } from "../../nodes/cidr";
 
 describe("the host's networks", () => {
   it("are read from the kernel's routes, without the default ones", () => {
@@ -15,6 +16,14 @@ describe("the host's networks", () => {
       parseRoutes(text).map((each) => `${each.interface} ${each.text}`),
       ["eth0 192.0.2.0/24", "wg0 10.16.0.0/12"],
     );
+  });
+
+  it("leave a network that overlaps none of them", () => {
+    const taken = (...texts: string[]) => texts.map((text) => parseCidr(text));
+    assert.equal(freeNetwork([]), "10.77.0.0/24");
+    assert.equal(freeNetwork(taken("10.77.0.0/24")), "10.78.0.0/24");
+    assert.equal(freeNetwork(taken("10.0.0.0/8")), "172.16.77.0/24");
+    assert.equal(freeNetwork(taken("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")), undefined);
   });
 
   it("hold the loopback network", () => {
