@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { cacheDir } from "../deploy/cache";
@@ -158,7 +159,7 @@ function endStragglers(): number {
 }
 
 /** Prefixes of the suite's own stacks: e2e*, and taiga-test-* of provider tests. */
-const isOurs = ({ name }: LibvirtObject): boolean => /^taiga-(e2e|test)/.test(name);
+const isOurs = ({ name }: Pick<LibvirtObject, "name">): boolean => /^taiga-(e2e|test)/.test(name);
 
 /** Removes processes, libvirt objects and network namespaces of the suite that its tests left. */
 async function cleanUp(): Promise<string[]> {
@@ -176,7 +177,15 @@ async function cleanUp(): Promise<string[]> {
     execFileSync("ip", ["netns", "delete", name]);
     removed.push(`namespace ${name}`);
   }
+  for (const folder of [tmpdir(), join(cacheDir(), "claims")]) removeOurs(folder);
   return removed;
+}
+
+/** A suite that was killed leaves the checkouts of its stacks, and in them who holds their names and networks. */
+function removeOurs(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder).filter((each) => isOurs({ name: each })))
+    rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 function output(command: string, args: string[]): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Outputs, TestStack } from "../support/stack";
@@ -93,6 +93,15 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     );
     const total = kib.reduce((sum, each) => sum + each, 0);
     assert.ok(total > 0 && total <= 4 * 1024 * 1024, `${total} KiB`);
+  });
+
+  it("keeps other users of the host away from its volumes", () => {
+    const asNobody = (...command: string[]) =>
+      execFileSync("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", ...command], {
+        stdio: "ignore",
+      });
+    asNobody("true");
+    for (const file of readdirSync(pool)) assert.throws(() => asNobody("stat", join(pool, file)), file);
   });
 
   it("previews no change, before and after a refresh, without a warning", async () => {

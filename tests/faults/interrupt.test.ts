@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TestStack } from "../support/stack";
@@ -16,6 +17,19 @@ const answers = async () => {
   const response = await fetch(new URL("/api/v1/userstories", url), { signal: AbortSignal.timeout(30_000) });
   assert.equal(response.status, 200);
 };
+
+/** How many dynamic providers work for a checkout. */
+const providers = (directory: string): number =>
+  readdirSync("/proc").filter((pid) => {
+    try {
+      return (
+        readlinkSync(`/proc/${pid}/cwd`) === directory &&
+        readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("cmd/dynamic-provider/")
+      );
+    } catch {
+      return false;
+    }
+  }).length;
 
 describe("an interrupted command", { timeout: 40 * 60_000 }, () => {
   before(() => stack.loadEnvironment());
@@ -35,7 +49,7 @@ describe("an interrupted command", { timeout: 40 * 60_000 }, () => {
   }
 
   it("converges at last", async () => {
-    await stack.deploy();
+    assert.match(await stack.deploy(), /cleared the lock of a process that is dead/);
     await answers();
     await stack.pulumi("preview", "--expect-no-changes");
   });
@@ -50,12 +64,42 @@ describe("an interrupted command", { timeout: 40 * 60_000 }, () => {
       "e2ek",
       "--non-interactive",
     ]);
-    await sleep(8_000);
+    await up.says(/Rollout \S+ creating/); // gates wait from here on, up to a quarter of an hour
     process.kill(-up.pid, "SIGINT");
+    const at = Date.now();
     const interrupted = await up.finished;
     assert.notEqual(interrupted.code, 0, "the interrupt came too late to prove anything");
+    assert.match(interrupted.output, /interrupted; the next `pulumi up` goes on from here/);
+    assert.ok(Date.now() - at < 30_000, `ended ${Date.now() - at} ms after the interrupt`);
     await stack.pulumi("up", "--yes", "--skip-preview");
     await answers();
+    await stack.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("in the middle of a roll leaves a state from which ./deploy.sh converges after SIGKILL of the engine alone", async () => {
+    const members = async () =>
+      (await stack.ssh("taiga-e2ek-1", "sudo etcdctl member list"))
+        .split("\n")
+        .map((line) => line.split(", ").slice(0, 3).join())
+        .sort();
+    const before = await members();
+    await stack.pulumi(
+      ...["config", "set", "--path", "taiga:cloudConfig"],
+      "#cloud-config\nwrite_files:\n  - path: /etc/motd\n    content: rolled",
+    );
+    const up = stack.start("pulumi", [
+      ...["up", "--yes", "--skip-preview", "--stack", "e2ek", "--non-interactive"],
+    ]);
+    await up.says(/Membership \S+ creating replacement/);
+    process.kill(up.pid, "SIGKILL");
+    await up.finished;
+    for (let tries = 0; providers(stack.directory) > 0 && tries < 100; tries += 1) await sleep(100);
+    assert.equal(providers(stack.directory), 0, "providers whose engine is dead");
+    await stack.deploy();
+    await answers();
+    assert.deepEqual(await members(), before);
+    for (const machine of [1, 2, 3])
+      assert.match(await stack.ssh(`taiga-e2ek-${machine}`, "cat /etc/motd"), /rolled/);
     await stack.pulumi("preview", "--expect-no-changes");
   });
 });

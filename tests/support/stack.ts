@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { dump } from "js-yaml";
 
 const root = resolve(__dirname, "../..");
@@ -17,6 +18,8 @@ export interface Finished {
 export interface Running {
   readonly pid: number;
   readonly finished: Promise<Finished>;
+  /** Resolves when the command has printed what is asked for. @throws Error when it ends without. */
+  says(what: RegExp): Promise<void>;
 }
 
 /**
@@ -70,7 +73,17 @@ export class TestStack {
         setTimeout(() => done({ code, signal, output, seconds: (Date.now() - begun) / 1000 }), 100);
       });
     });
-    return { pid: child.pid as number, finished };
+    const says = async (what: RegExp) => {
+      let ended = false;
+      finished.finally(() => {
+        ended = true;
+      });
+      while (!what.test(output)) {
+        if (ended) throw new Error(`${command} never said ${what}:\n${output.slice(-6000)}`);
+        await sleep(50);
+      }
+    };
+    return { pid: child.pid as number, finished, says };
   }
 
   async run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
