@@ -128,18 +128,18 @@ async function main(): Promise<void> {
   write(`\n${table}\n`);
 
   const { stdout } = await run("pulumi", ["stack", "output", "url", "--stack", stack], { env });
-  await untilAnswers(stdout.trim());
+  for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, stdout.trim()).href);
   write(`Taiga answers at ${stdout.trim()}`);
   write(`For pulumi in this shell: eval "$(./deploy.sh ${stack === "dev" ? "" : `${stack} `}--print-env)"`);
 }
 
-/** The update's gates have seen every service; this is the user's own way to it. */
+/** The update's gates have seen every service; this is the user's own way to it, through a gateway that knows them too. */
 async function untilAnswers(url: string): Promise<void> {
   let why = "";
   for (const until = Date.now() + 120_000; Date.now() < until; await sleep(2_000)) {
     try {
-      const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(20_000) });
-      if (ok) return;
+      const { status } = await fetch(url, { signal: AbortSignal.timeout(20_000) });
+      if (status < 500) return; // whoever says what it does not want is there
       why = `status ${status}`;
     } catch (error) {
       const { message, cause } = error as Error & { cause?: Error };
