@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { hostProblems, machineKind } from "./host";
+import { productionFindings } from "./production";
 import { type MachineKind, type Problem, readSettings, type Settings, unknownFields } from "./settings";
 
 /**
@@ -15,25 +16,36 @@ export function readConfig(): {
 } {
   const config = new pulumi.Config("taiga");
   const stack = pulumi.getStack();
+  // The schema in Pulumi.yaml gives what has no other default an empty text: the engine takes a key without one for required.
+  const text = (key: string): string | undefined => config.get(key) || undefined;
   const raw = {
-    prefix: config.get("prefix") ?? `${pulumi.getProject()}-${stack}`,
+    prefix: text("prefix") ?? `${pulumi.getProject()}-${stack}`,
     machines: config.getObject<unknown>("machines"),
-    network: config.get("network"),
-    containers: config.get("containers"),
-    pool: config.get("pool"),
+    network: text("network"),
+    containers: text("containers"),
+    pool: text("pool"),
     libvirt: new pulumi.Config("libvirt").get("uri"),
+    hypervisors: config.getObject<unknown>("hypervisors"),
+    pools: config.getObject<unknown>("pools"),
+    link: config.getObject<unknown>("link"),
+    production: config.getBoolean("production"),
   };
-  const extra = cloudConfigOf(config.get("cloudConfig"));
+  const extra = cloudConfigOf(text("cloudConfig"));
   const { settings, problems, warnings } = readSettings({ ...raw, cloudConfig: extra.text });
   const { kind, problems: kindProblems } = machineKind(settings);
+  const protectData = config.getBoolean("protectData") ?? true;
+  const production = problems.length === 0 ? productionFindings(settings, protectData) : undefined;
   const all = [
     ...unknownFields(Object.keys(pulumi.runtime.allConfig())),
     ...extra.problems,
     ...problems,
+    ...(production?.problems ?? []),
     ...kindProblems,
     ...(problems.length === 0 ? hostProblems(settings, kind) : []),
   ];
-  const credentials = config.getSecret("credentials");
+  const credentials = pulumi.runtime.allConfig()["taiga:credentials"]
+    ? config.getSecret("credentials")
+    : undefined;
   if (!credentials)
     all.push({
       field: "taiga:credentials",
@@ -42,13 +54,12 @@ export function readConfig(): {
   const file = `Pulumi.${stack}.yaml`;
   if (all.length > 0 || !credentials)
     throw new pulumi.RunError(all.map((problem) => line(file, problem)).join("\n"));
-  for (const warning of warnings) pulumi.log.warn(line(file, warning));
+  for (const warning of [...warnings, ...(production?.warnings ?? [])]) pulumi.log.warn(line(file, warning));
   if (kind === "container" && stack !== "dev") {
     pulumi.log.warn(
       `${file} taiga:machines.kind: "container" isolates machines less than virtual ones; write auto where the host has KVM`,
     );
   }
-  const protectData = config.getBoolean("protectData") ?? stack !== "dev";
   return { settings, kind, credentials, protectData };
 }
 

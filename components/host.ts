@@ -6,14 +6,17 @@ import { nodeImage, payload } from "../images/artifacts";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { containerUri } from "./container-domain";
 import { hostNetworks } from "./host-networks";
+import { type Hypervisor, isLocal, soleHypervisor } from "./hypervisors";
 import type { MachineKind, Problem, Settings } from "./settings";
 
 /** What of a stack's settings this host cannot give, found at preview and before anything is touched. */
 export function hostProblems(settings: Settings, kind: MachineKind): Problem[] {
+  const { hypervisors, link } = settings;
+  const here = hypervisors.some(({ uri }) => isLocal(uri));
   return [
-    ...networkProblems(settings),
-    ...poolProblems(settings),
-    ...libvirtProblems(settings.libvirt),
+    ...(here && link.mode === "nat" ? networkProblems(settings) : []),
+    ...(here ? poolProblems(settings) : []),
+    ...hypervisors.flatMap(libvirtProblems),
     ...(kind === "container" ? containerProblems() : []),
     ...artifactProblems(),
   ];
@@ -22,6 +25,7 @@ export function hostProblems(settings: Settings, kind: MachineKind): Problem[] {
 export function machineKind(settings: Settings): { kind: MachineKind; problems: Problem[] } {
   const { kind } = settings.machines;
   if (kind === "emulated" || kind === "container") return { kind, problems: [] };
+  if (kind === "kvm" && !settings.hypervisors.some(({ uri }) => isLocal(uri))) return { kind, problems: [] };
   const { works, reason } = probeKvm();
   if (works) return { kind: "kvm", problems: [] };
   const problem = {
@@ -32,9 +36,9 @@ export function machineKind(settings: Settings): { kind: MachineKind; problems: 
 }
 
 /** Another network than this stack's own bridge must not have the addresses: its hosts would be out of reach. */
-function networkProblems({ network, prefix, machines }: Settings): Problem[] {
+function networkProblems({ network, prefix }: Settings): Problem[] {
   const wanted = parseCidr(network);
-  const { bridge } = plan({ prefix, cidr: network, count: machines.count });
+  const { bridge } = plan({ prefix, cidr: network, count: 1 });
   return hostNetworks()
     .filter((other) => other.interface !== bridge && overlaps(wanted, other))
     .map((other) => ({
@@ -59,13 +63,13 @@ function poolProblems({ pool }: Settings): Problem[] {
   }
 }
 
-function libvirtProblems(uri: string): Problem[] {
+function libvirtProblems({ name, uri }: Hypervisor): Problem[] {
   const why = silenceOf(uri);
   if (why === undefined) return [];
   return [
     {
-      field: "libvirt:uri",
-      message: `${JSON.stringify(uri)} does not answer (${why}); start libvirtd, which ./deploy.sh does, or write a URI that answers`,
+      field: name === soleHypervisor ? "libvirt:uri" : `taiga:hypervisors.${name}`,
+      message: `${JSON.stringify(uri)} does not answer (${why}); start libvirtd${isLocal(uri) ? ", which ./deploy.sh does," : " there"} or write a URI that answers`,
     },
   ];
 }

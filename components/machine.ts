@@ -3,9 +3,10 @@ import type * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlannedMachine } from "../nodes/plan";
 import { containerMachine } from "./machine-container";
+import type { MachineSize } from "./machine-size";
 import { virtualMachine } from "./machine-virtual";
 import type { ClusterNetwork } from "./network";
-import type { MachineKind, MachineSettings } from "./settings";
+import type { MachineKind } from "./settings";
 import type { Transform } from "./transform";
 
 export interface MachineArgs {
@@ -13,7 +14,7 @@ export interface MachineArgs {
   readonly planned: PlannedMachine;
   readonly kind: MachineKind;
   /** Memory (MiB), virtual CPUs, size of the data disk (MiB). */
-  readonly settings: MachineSettings;
+  readonly settings: MachineSize;
   /** What it is on and boots from; for virtual machines made with `disks`. */
   readonly network: ClusterNetwork;
   /** Folder of the stack's storage pool. @example "/var/lib/taiga/taiga-dev" */

@@ -2,12 +2,15 @@ import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
 import { type NodeImage, nodeImage, type Payload, payload } from "../images/artifacts";
 import type { Plan } from "../nodes/plan";
+import type { Link } from "./link";
 import { type Transform, transformed } from "./transform";
 
 export interface ClusterNetworkArgs {
   readonly plan: Plan;
   /** Folder of the storage pool on the hypervisor; made by the pool, and gone with it. */
   readonly pool: string;
+  /** Whether libvirt makes a network of its own, or has one over a bridge that is there. Default: a NAT network. */
+  readonly link?: Link;
   /** Whether virtual machines will boot from it: container machines need no disks. */
   readonly disks: boolean;
   readonly transform?: {
@@ -40,15 +43,7 @@ export class ClusterNetwork extends pulumi.ComponentResource {
       ...transformed(
         transform?.network,
         `${name}-network`,
-        {
-          name: plan.prefix,
-          mode: "nat",
-          bridge: plan.bridge,
-          addresses: [plan.cidr],
-          dhcp: { enabled: false }, // every address is planned
-          dns: { enabled: true },
-          autostart: true,
-        },
+        networkOf(plan, args.link),
         // A component does not hand this on; machines come after it by their network.
         { parent: this, ...(options?.dependsOn ? { dependsOn: options.dependsOn } : {}) },
       ),
@@ -88,4 +83,18 @@ export class ClusterNetwork extends pulumi.ComponentResource {
       payload: volume("payload", contents.key, contents.image, "raw"),
     };
   }
+}
+
+function networkOf({ prefix, bridge, cidr }: Plan, link?: Link): libvirt.NetworkArgs {
+  if (link?.bridge !== undefined)
+    return { name: prefix, mode: "bridge", bridge: link.bridge, autostart: true };
+  return {
+    name: prefix,
+    mode: "nat",
+    bridge,
+    addresses: [cidr],
+    dhcp: { enabled: false }, // every address is planned
+    dns: { enabled: true },
+    autostart: true,
+  };
 }
