@@ -69,6 +69,7 @@ export class Cluster extends pulumi.ComponentResource {
             plan: planned,
             pool: settings.pool,
             link: settings.link,
+            image: settings.machines.image,
             disks: kind !== "container",
             ...(transform?.network ? { transform: transform.network } : {}),
           },
@@ -89,6 +90,7 @@ export class Cluster extends pulumi.ComponentResource {
           network: on.network,
           pool: settings.pool,
           libvirt: on.uri,
+          image: settings.machines.image,
           ignition: pulumi.secret(
             args.credentials.apply((text) =>
               ignitionOf(parseCredentials(text), machine, planned, settings, pool),
@@ -153,7 +155,11 @@ function ignitionOf(
       operatorKey: operatorPublicKey(credentials),
       hostKey: hostKey(credentials, machine.address).privateKey,
     },
-    { ...(settings.cloudConfig ? { cloudConfig: settings.cloudConfig } : {}), metadata: metadataOf(pool) },
+    {
+      distribution: settings.machines.image.name,
+      ...(settings.cloudConfig ? { cloudConfig: settings.cloudConfig } : {}),
+      metadata: metadataOf(pool),
+    },
   );
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { probeKvm } from "../deploy/kvm-probe";
 import { nodeImage, payload } from "../images/artifacts";
+import { publishedPath } from "../images/catalogue";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { containerUri } from "./container-domain";
 import { hostNetworks } from "./host-networks";
@@ -18,7 +19,7 @@ export function hostProblems(settings: Settings, kind: MachineKind): Problem[] {
     ...(here ? poolProblems(settings) : []),
     ...hypervisors.flatMap(libvirtProblems),
     ...(kind === "container" ? containerProblems() : []),
-    ...artifactProblems(),
+    ...artifactProblems(settings),
   ];
 }
 
@@ -94,14 +95,20 @@ function silenceOf(uri: string): string | undefined {
   return status === 0 ? undefined : (error?.message ?? stderr.split("\n")[0] ?? "").trim();
 }
 
-function artifactProblems(): Problem[] {
-  return existsSync(nodeImage().dir) && existsSync(payload().dir)
-    ? []
-    : [
-        {
-          field: "taiga:machines.image",
-          message:
-            '"debian" is not built yet, or its description has changed since; run ./deploy.sh, which builds it',
-        },
-      ];
+function artifactProblems({ machines: { image } }: Settings): Problem[] {
+  const field = "taiga:machines.image";
+  const problems: Problem[] = [];
+  // The payload is made with the image built here, whatever the machines boot.
+  if (!existsSync(nodeImage().dir) || !existsSync(payload().dir))
+    problems.push({
+      field,
+      message:
+        '"debian" is not built yet, or its description has changed since; run ./deploy.sh, which builds it',
+    });
+  if (image.name !== "debian" && !existsSync(publishedPath(image).dir))
+    problems.push({
+      field,
+      message: `"${image.name}" ${image.version} is not in the cache; run ./deploy.sh, which fetches it from ${image.source}`,
+    });
+  return problems;
 }

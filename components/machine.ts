@@ -1,6 +1,7 @@
 import type * as command from "@pulumi/command";
 import type * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
+import type { ImageChoice } from "../images/catalogue";
 import type { PlannedMachine } from "../nodes/plan";
 import { containerMachine } from "./machine-container";
 import type { MachineSize } from "./machine-size";
@@ -21,6 +22,8 @@ export interface MachineArgs {
   readonly pool: string;
   /** URI of the libvirt that has virtual machines. Default: qemu:///system. */
   readonly libvirt?: string;
+  /** What a virtual machine boots. Default: the image built here. */
+  readonly image?: ImageChoice;
   /** Rendered Ignition, JSON. A secret: it holds the host key. A change replaces the machine, never its data. */
   readonly ignition: pulumi.Output<string>;
   /** Whether the data volume is protected from deletion. */
@@ -45,7 +48,7 @@ export interface MadeMachine {
   readonly domain: pulumi.Resource;
   /** Changes when the machine is another one under the same name. */
   readonly revision: pulumi.Output<string>;
-  /** Distribution and content, as in `debian-1cc7fafe9fe6`. */
+  /** Distribution and content or version, as in `debian-1cc7fafe9fe6`. */
   readonly image: string;
   /** The libvirt URI under which virsh finds it. */
   readonly hypervisor: string;

@@ -1,6 +1,7 @@
 import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
-import { type NodeImage, nodeImage, type Payload, payload } from "../images/artifacts";
+import { type BootImage, bootImage, type Payload, payload } from "../images/artifacts";
+import type { ImageChoice } from "../images/catalogue";
 import type { Plan } from "../nodes/plan";
 import type { Link } from "./link";
 import { type Transform, transformed } from "./transform";
@@ -11,12 +12,14 @@ export interface ClusterNetworkArgs {
   readonly pool: string;
   /** Whether libvirt makes a network of its own, or has one over a bridge that is there. Default: a NAT network. */
   readonly link?: Link;
+  /** What virtual machines boot. Default: the image built here. */
+  readonly image?: ImageChoice;
   /** Whether virtual machines will boot from it: container machines need no disks. */
   readonly disks: boolean;
   readonly transform?: {
     readonly network?: Transform<libvirt.NetworkArgs>;
     readonly pool?: Transform<libvirt.PoolArgs>;
-    /** Each of the four volumes that machines boot from; the name tells which. */
+    /** Each of the volumes that machines boot from, four at most; the name tells which. */
     readonly volume?: Transform<libvirt.VolumeArgs>;
   };
 }
@@ -24,8 +27,8 @@ export interface ClusterNetworkArgs {
 /** What every virtual machine of a cluster boots from, each volume named by its content. */
 export interface BootVolumes {
   readonly base: libvirt.Volume;
-  readonly kernel: libvirt.Volume;
-  readonly initrd: libvirt.Volume;
+  /** Of an image without a boot loader. */
+  readonly direct?: { readonly kernel: libvirt.Volume; readonly initrd: libvirt.Volume };
   readonly payload: libvirt.Volume;
 }
 
@@ -56,14 +59,15 @@ export class ClusterNetwork extends pulumi.ComponentResource {
         { parent: this },
       ),
     );
-    if (args.disks) this.boot = this.bootVolumes(name, nodeImage(), payload(), transform?.volume);
+    const image = bootImage(args.image ?? { name: "debian" });
+    if (args.disks) this.boot = this.bootVolumes(name, image, payload(), transform?.volume);
 
     this.registerOutputs({ network: this.network.name, pool: this.pool.name });
   }
 
   private bootVolumes(
     name: string,
-    image: NodeImage,
+    image: BootImage,
     contents: Payload,
     transform: Transform<libvirt.VolumeArgs> | undefined,
   ): BootVolumes {
@@ -76,10 +80,15 @@ export class ClusterNetwork extends pulumi.ComponentResource {
           { parent: this },
         ),
       );
+    const { direct } = image;
     return {
-      base: volume("base", image.key, image.rootImage, "qcow2"),
-      kernel: volume("kernel", image.key, image.kernel, "raw"),
-      initrd: volume("initrd", image.key, image.initrd, "raw"),
+      base: volume("base", image.key, image.disk, "qcow2"),
+      ...(direct && {
+        direct: {
+          kernel: volume("kernel", image.key, direct.kernel, "raw"),
+          initrd: volume("initrd", image.key, direct.initrd, "raw"),
+        },
+      }),
       payload: volume("payload", contents.key, contents.image, "raw"),
     };
   }

@@ -106,7 +106,7 @@ function openPortProblems({ hypervisors, cloudConfig }: Settings): Problem[] {
 
 /** The image made here is named by its description, and holds what Debian had on the day. */
 function imageDoubts({ machines: { image } }: Settings): Problem[] {
-  return image === "debian"
+  return image.name === "debian"
     ? [
         problem(
           "machines.image",

@@ -1,6 +1,8 @@
+import type { ImageChoice } from "../images/catalogue";
 import { CloudConfigError, parseCloudConfig } from "../nodes/cloud-config";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { type Hypervisor, isLocal, readHypervisors } from "./hypervisors";
+import { readImage } from "./image";
 import { type Link, readLink } from "./link";
 import { type MachineSize, readSize } from "./machine-size";
 import { type NodePool, placements, readPools } from "./node-pools";
@@ -40,8 +42,8 @@ export interface MachineSettings extends MachineSize {
   readonly count: number;
   /** `auto` is kvm where it works, else emulated. Default: auto. */
   readonly kind: MachineKind | "auto";
-  /** What machines boot. Default: debian. */
-  readonly image: "debian";
+  /** What machines boot: debian, flatcar, fcos, or one of these with version, source and checksum. Default: debian. */
+  readonly image: ImageChoice;
 }
 
 export interface Problem {
@@ -87,7 +89,6 @@ export function unknownFields(keys: readonly string[]): Problem[] {
 }
 
 const kinds = ["auto", "kvm", "emulated", "container"] as const;
-const images = ["debian"] as const;
 /** Checks every field and goes on to the next; what is wrong comes back as problems, what is doubtful as warnings. */
 export function readSettings(raw: RawSettings): {
   settings: Settings;
@@ -110,11 +111,11 @@ export function readSettings(raw: RawSettings): {
       `is for no known field; write one of ${Object.keys(defaults.machines).join(", ")}`,
     );
   }
-  const choice = <const T extends string>(field: "kind" | "image", known: readonly T[], fallback: T): T => {
-    const value = given[field] ?? fallback;
-    if (known.includes(value as T)) return value as T;
-    complain(`machines.${field}`, value, `is not known; write one of ${known.join(", ")}`);
-    return fallback;
+  const kind = (): MachineSettings["kind"] => {
+    const value = given.kind ?? defaults.machines.kind;
+    if (kinds.includes(value as (typeof kinds)[number])) return value as MachineSettings["kind"];
+    complain("machines.kind", value, `is not known; write one of ${kinds.join(", ")}`);
+    return defaults.machines.kind;
   };
   const count = (): number => {
     const value = given.count ?? defaults.machines.count;
@@ -124,12 +125,14 @@ export function readSettings(raw: RawSettings): {
   };
   const machines: MachineSettings = {
     count: count(),
-    kind: choice("kind", kinds, "auto"),
+    kind: kind(),
     ...readSize(given, defaults.machines, (field, value, remedy) =>
       complain(`machines.${field}`, value, remedy),
     ),
-    image: choice("image", images, "debian"),
+    image: readImage(given.image, problems),
   };
+  if (machines.kind === "container" && machines.image.name !== "debian")
+    complain("machines.image", machines.image.name, "is for virtual machines; write debian, or kind: kvm");
   const listed: Problem[] = [];
   const hypervisors = readHypervisors(raw.hypervisors, raw.libvirt ?? defaults.libvirt, listed);
   const pools = readPools(raw.pools, machines, hypervisors, listed);

@@ -3,6 +3,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildArtifacts } from "../images/build";
+import { fetchImage } from "../images/published";
 import { cacheDir } from "./cache";
 import { ensureEngine } from "./engine";
 import { exportLines, findBackend, prepareState, pulumiEnvironment, pulumiHome } from "./environment";
@@ -11,7 +12,7 @@ import { probeKvm } from "./kvm-probe";
 import { ensureLibvirtd } from "./libvirtd";
 import { recover } from "./recovery";
 import { run } from "./run";
-import { ensureStack, hasCredentials, settings } from "./stack";
+import { ensureStack, hasCredentials, imageChoice, settings } from "./stack";
 import { runSteps, type Step, StepFailed, timingTable } from "./steps";
 import { update } from "./update";
 
@@ -93,8 +94,14 @@ async function main(): Promise<void> {
       name: "artefacts",
       after: ["packages"],
       run: async (progress) => {
-        await buildArtifacts(progress.say);
-        return "node image and payload are in the cache";
+        const image = imageChoice(stack);
+        if (image.name !== "debian" && image.source.endsWith(".xz"))
+          await ensureHostPackages(progress, { "xz-utils": "unxz" });
+        await Promise.all([
+          buildArtifacts(progress.say),
+          ...(image.name === "debian" ? [] : [fetchImage(image, progress.say)]),
+        ]);
+        return `node image${image.name === "debian" ? "" : `, ${image.name} ${image.version}`} and payload are in the cache`;
       },
     },
     { ...makeStack, after: ["engine", "libvirt"] },
