@@ -13,7 +13,7 @@ export interface TaigaArgs {
 
 /** Taiga on a cluster: its configuration in etcd, its services in fleet, each behind its gate. */
 export class Taiga extends pulumi.ComponentResource {
-  /** The gateway on the first machine; every machine has one. */
+  /** The gateway on the first machine, unless the stack has an entry of its own; every machine has one. */
   readonly url: pulumi.Output<string>;
   readonly images = "rehearsal" as const;
 
@@ -32,7 +32,7 @@ export class Taiga extends pulumi.ComponentResource {
       "database/postgres_password": secret("postgres"),
       "back/taiga_secret_key": secret("taiga-secret-key"),
       "back/taiga_sites_scheme": "http",
-      "back/taiga_sites_domain": cluster.machines[0]?.address ?? "localhost",
+      "back/taiga_sites_domain": cluster.entry,
     };
     const keys = Object.entries(config).map(
       ([path, value]) =>
@@ -55,7 +55,7 @@ export class Taiga extends pulumi.ComponentResource {
 
     this.url = pulumi
       .all([back, front, gateway].map(({ rollout }) => rollout.urn))
-      .apply(() => `http://${cluster.machines[0]?.address}/`);
+      .apply(() => `http://${cluster.entry}/`);
     this.registerOutputs({ url: this.url, images: this.images });
   }
 }

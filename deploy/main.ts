@@ -3,6 +3,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { fetchImage } from "../images/published";
 import { buildArtifactsAsRoot } from "./artifacts";
 import { cacheDir } from "./cache";
 import { ensureEngine } from "./engine";
@@ -12,7 +13,7 @@ import { probeKvm } from "./kvm-probe";
 import { ensureLibvirtd } from "./libvirtd";
 import { recover } from "./recovery";
 import { run } from "./run";
-import { ensureStack, hasCredentials, settings } from "./stack";
+import { ensureStack, hasCredentials, imageChoice, settings } from "./stack";
 import { runSteps, type Step, StepFailed, timingTable } from "./steps";
 import { update } from "./update";
 import { ensureVolumesFolder } from "./volumes-folder";
@@ -103,8 +104,14 @@ async function main(): Promise<void> {
       name: "artefacts",
       after: ["packages"],
       run: async (progress) => {
-        await buildArtifactsAsRoot(progress);
-        return "node image and payload are in the cache";
+        const image = imageChoice(stack);
+        if (image.name !== "debian" && image.source.endsWith(".xz"))
+          await ensureHostPackages(progress, { "xz-utils": "unxz" });
+        await Promise.all([
+          buildArtifactsAsRoot(progress),
+          ...(image.name === "debian" ? [] : [fetchImage(image, progress.say)]),
+        ]);
+        return `node image${image.name === "debian" ? "" : `, ${image.name} ${image.version}`} and payload are in the cache`;
       },
     },
     { ...makeStack, after: ["engine", "libvirt"] },

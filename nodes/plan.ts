@@ -35,12 +35,21 @@ const mostMachines = 200;
 /** A host name's label has 63 characters at most (RFC 1035); the index takes four of them. */
 const prefixPattern = /^[a-z]([a-z0-9-]{0,57}[a-z0-9])?$/;
 
+export interface PlanArgs {
+  readonly prefix: string;
+  readonly cidr: string;
+  /** Machines, numbered from 1. */
+  readonly count: number;
+  /** The machines' numbers where they have gaps, as those of several pools may; `count` is then the highest. */
+  readonly numbers?: readonly number[];
+}
+
 /**
  * Names and addresses of a cluster, from its prefix, network and size alone: static, so that nothing has to be
  * discovered and a replaced machine is found where it was.
  * @throws Error when the network has no room for the machines, or the prefix cannot begin a host name.
  */
-export function plan({ prefix, cidr, count }: { prefix: string; cidr: string; count: number }): Plan {
+export function plan({ prefix, cidr, count, numbers }: PlanArgs): Plan {
   if (!prefixPattern.test(prefix)) {
     const better =
       prefix
@@ -73,11 +82,11 @@ export function plan({ prefix, cidr, count }: { prefix: string; cidr: string; co
     gateway: formatAddress(network.first + 1),
     entry: formatAddress(network.first + 5),
     bridge: `tg${hash.slice(0, 8)}`,
-    machines: Array.from({ length: count }, (_, index) => ({
-      index,
-      name: `${prefix}-${index + 1}`,
-      address: formatAddress(network.first + firstMachine + index),
-      mac: `52:54:00:${hash.slice(8, 10)}:${hash.slice(10, 12)}:${hex(index + 1)}`, // QEMU's own prefix
+    machines: (numbers ?? Array.from({ length: count }, (_, index) => index + 1)).map((number) => ({
+      index: number - 1,
+      name: `${prefix}-${number}`,
+      address: formatAddress(network.first + firstMachine + number - 1),
+      mac: `52:54:00:${hash.slice(8, 10)}:${hash.slice(10, 12)}:${hex(number)}`, // QEMU's own prefix
     })),
   };
 }

@@ -50,6 +50,39 @@ const refusals: readonly Refusal[] = [
     says: [/taiga:machines\.kind/, /baremetal/, /container/],
   },
   {
+    what: "another version of an image, without its checksum",
+    config: { "taiga:machines": { kind: "emulated", image: { name: "flatcar", version: "4230.2.4" } } },
+    says: [/taiga:machines\.image\.checksum/, /4230\.2\.4/, /\.DIGESTS/],
+  },
+  {
+    what: "what the schema in Pulumi.yaml has another type for",
+    config: { "taiga:machines": "three" },
+    says: [/taiga:machines/, /must be of type 'object'/],
+  },
+  {
+    what: "a key that nothing reads",
+    config: { "taiga:netwrk": "10.95.0.0/24" },
+    says: [/taiga:netwrk/, /write one of .*network/],
+  },
+  {
+    what: "node pools that make one machine twice",
+    config: {
+      "taiga:machines": { kind: "container" },
+      "taiga:pools": { db: { count: 2 }, web: { count: 1, first: 2 } },
+    },
+    says: [/taiga:pools\.web\.first/, /machine 2 a second time/, /write 3/],
+  },
+  {
+    what: "a routed network whose entry would have to move",
+    config: { "taiga:link": { mode: "route", bridge: "br0" } },
+    says: [/taiga:link\.mode/, /"route"/, /load balancer/],
+  },
+  {
+    what: "production on one hypervisor, in containers",
+    config: { "taiga:production": true, "taiga:protectData": true },
+    says: [/taiga:hypervisors/, /all 3 members on local/, /taiga:machines\.kind/, /write kvm/],
+  },
+  {
     what: "broken cloud-config",
     config: { "taiga:cloudConfig": "#cloud-config\nwrite_files:\n  - path: relative/path\n    content: x\n" },
     says: [/taiga:cloudConfig/, /write_files\[0\]\.path/, /relative\/path/],

@@ -24,7 +24,7 @@ describe("a stack's settings", () => {
     [
       "an unknown image",
       { machines: { image: "slackware" } },
-      /taiga:machines\.image: "slackware" is not known; write one of debian/,
+      /taiga:machines\.image: is "slackware"; write one of debian, flatcar, fcos/,
     ],
     [
       "an unknown kind",
