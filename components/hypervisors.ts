@@ -3,14 +3,14 @@ import type { Problem } from "./settings";
 
 /** A libvirt that has machines of the stack. */
 export interface Hypervisor {
-  /** As pools name it. The one of a stack without `taiga:hypervisors` is called `local`. */
+  /** As pools name it. That of a stack without `taiga:hypervisors` has the name of the key its URI is from. */
   readonly name: string;
   /** @example "qemu+ssh://taiga@rack1.example.org/system" */
   readonly uri: string;
 }
 
-/** The name of the only hypervisor of a stack that lists none: its URI is libvirt:uri. */
-export const soleHypervisor = "local";
+/** The name of the only hypervisor of a stack that lists none; none that is listed can have it. */
+export const soleHypervisor = "libvirt:uri";
 
 /** libvirt's remote URIs (https://libvirt.org/uri.html), less those of other drivers. */
 const uriPattern = /^qemu(\+(ssh|tls|tcp|unix|libssh|libssh2))?:\/\/([^/?#\s]*)\/(system|session)(\?\S*)?$/;

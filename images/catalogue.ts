@@ -30,7 +30,8 @@ export const publishers: Readonly<
   flatcar: { source: flatcarUrl, checksums: (version) => `${flatcarUrl(version)}.DIGESTS` },
   fcos: {
     source: fcosUrl,
-    checksums: () => "https://builds.coreos.fedoraproject.org/streams/stable.json",
+    checksums: (version) =>
+      `https://builds.coreos.fedoraproject.org/prod/streams/stable/builds/${version}/x86_64/meta.json`,
   },
 };
 

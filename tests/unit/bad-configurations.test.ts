@@ -199,7 +199,7 @@ const generated: Readonly<Record<string, fc.Arbitrary<Fault>>> = {
     field: `taiga:pools.db.${key}`,
     value: key,
   })),
-  "a pool's hypervisor": fault(without(["local"]), (value) => ({
+  "a pool's hypervisor": fault(word, (value) => ({
     config: { "taiga:pools": { db: { hypervisors: [value] } } },
     field: "taiga:pools.db.hypervisors[0]",
     value,
