@@ -20,6 +20,9 @@ const expectedUri =
 /** Whether a URI names the libvirt of this very host. */
 export const isLocal = (uri: string): boolean => (uriPattern.exec(uri)?.[3] ?? "") === "";
 
+/** Host, path and options, whoever logs in and however. */
+const placeOf = (uri: string): string => uri.replace(/^[^:]+:\/\/([^@/]*@)?/, "");
+
 /** The hypervisor's transport sends all in the clear, and asks nobody who he is. */
 export const isPlain = (uri: string): boolean => uri.startsWith("qemu+tcp:");
 
@@ -41,7 +44,7 @@ export function readHypervisors(given: unknown, uri: string, problems: Problem[]
     return { name, uri: one.match(uriPattern, expectedUri) };
   });
   for (const [index, { uri: one }] of listed.entries()) {
-    const first = listed.findIndex((each) => each.uri === one);
+    const first = listed.findIndex((each) => placeOf(each.uri) === placeOf(one));
     if (first < index)
       all
         .field(listed[index]?.name ?? "")

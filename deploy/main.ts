@@ -3,7 +3,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildArtifacts } from "../images/build";
-import { fetchImage } from "../images/published";
+import { fetchImage, packagesFor } from "../images/published";
 import { cacheDir } from "./cache";
 import { ensureEngine } from "./engine";
 import { exportLines, findBackend, prepareState, pulumiEnvironment, pulumiHome } from "./environment";
@@ -95,8 +95,7 @@ async function main(): Promise<void> {
       after: ["packages"],
       run: async (progress) => {
         const image = imageChoice(stack);
-        if (image.name !== "debian" && image.source.endsWith(".xz"))
-          await ensureHostPackages(progress, { "xz-utils": "unxz" });
+        if (image.name !== "debian") await ensureHostPackages(progress, packagesFor(image));
         await Promise.all([
           buildArtifacts(progress.say),
           ...(image.name === "debian" ? [] : [fetchImage(image, progress.say)]),

@@ -28,6 +28,14 @@ describe("hypervisors", () => {
     assert.deepEqual(messages({ hypervisors: two, link: { mode: "bridge", bridge: "br0" } }), []);
   });
 
+  it("are told apart by where they are, not by who goes there and how", () => {
+    const twice = (a: string, b: string) =>
+      messages({ hypervisors: { a, b }, link: { mode: "bridge", bridge: "br0" } }).join();
+    assert.match(twice("qemu:///system", "qemu+unix:///system"), /a is the same libvirt/);
+    assert.match(twice("qemu+ssh://me@h/system", "qemu+tls://h/system"), /a is the same libvirt/);
+    assert.equal(twice("qemu:///system", "qemu+unix:///system?socket=/run/second/libvirt-sock"), "");
+  });
+
   it("are on this host when their URI names none", () => {
     assert.ok(isLocal("qemu:///system") && isLocal("qemu+unix:///system?socket=/run/x"));
     assert.ok(!isLocal("qemu+ssh://root@h/system"));
