@@ -3,7 +3,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { fetchImage } from "../images/published";
+import { fetchImage, packagesFor } from "../images/published";
 import { buildArtifactsAsRoot } from "./artifacts";
 import { cacheDir } from "./cache";
 import { ensureEngine } from "./engine";
@@ -105,8 +105,7 @@ async function main(): Promise<void> {
       after: ["packages"],
       run: async (progress) => {
         const image = imageChoice(stack);
-        if (image.name !== "debian" && image.source.endsWith(".xz"))
-          await ensureHostPackages(progress, { "xz-utils": "unxz" });
+        if (image.name !== "debian") await ensureHostPackages(progress, packagesFor(image));
         await Promise.all([
           buildArtifactsAsRoot(progress),
           ...(image.name === "debian" ? [] : [fetchImage(image, progress.say)]),
@@ -134,9 +133,13 @@ async function main(): Promise<void> {
   writeFileSync(join(logs, `timings-${stack}.md`), `${table}\n`);
   write(`\n${table}\n`);
 
-  const { stdout } = await run("pulumi", ["stack", "output", "url", "--stack", stack], { env });
-  for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, stdout.trim()).href);
-  write(`Taiga answers at ${stdout.trim()}`);
+  const { stdout } = await run("pulumi", ["stack", "output", "--json", "--stack", stack], { env });
+  const { url } = JSON.parse(stdout) as { url?: string };
+  if (url === undefined) write("The program has no output `url`: nothing is asked to answer.");
+  else {
+    for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, url).href);
+    write(`Taiga answers at ${url}`);
+  }
   write(`For pulumi in this shell: eval "$(./deploy.sh ${stack === "dev" ? "" : `${stack} `}--print-env)"`);
 }
 
