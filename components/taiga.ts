@@ -30,6 +30,12 @@ export class Taiga extends pulumi.ComponentResource {
       "database/postgres_db": "taiga",
       "database/postgres_user": "taiga",
       "database/postgres_password": secret("postgres"),
+      "database-member/patroni_replication_password": secret("postgres-replication"),
+      "database-member/patroni_rewind_password": secret("postgres-rewind"),
+      "database-member/patroni_restapi_password": secret("patroni-restapi"),
+      "broker/rabbitmq_user": "taiga",
+      "broker/rabbitmq_pass": secret("rabbitmq"),
+      "broker-member/broker_cookie": secret("erlang-cookie"),
       "back/taiga_secret_key": secret("taiga-secret-key"),
       "back/taiga_sites_scheme": "http",
       "back/taiga_sites_domain": cluster.machines[0]?.address ?? "localhost",
@@ -45,16 +51,26 @@ export class Taiga extends pulumi.ComponentResource {
     const service = (title: string, units: string[], after: pulumi.Resource[]) =>
       new Service(title, { units, instances }, { ...within, dependsOn: after });
     const database = service("taiga-db", ["taiga-db", "taiga-db-discovery"], keys);
+    const broker = service("taiga-broker", ["taiga-broker", "taiga-broker-discovery"], keys);
+    const ambassador = service(
+      "taiga-ambassador",
+      ["taiga-ambassador", "taiga-ambassador-servers"],
+      [cluster.ready],
+    );
     const gateway = service(
       "taiga-gateway",
       ["taiga-gateway", "taiga-gateway-discovery", "taiga-gateway-upstreams"],
       [cluster.ready],
     );
     const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], [cluster.ready]);
-    const back = service("taiga-back", ["taiga-back@", "taiga-back-discovery@"], [...keys, database.rollout]);
+    const back = service(
+      "taiga-back",
+      ["taiga-back@", "taiga-back-discovery@"],
+      [...keys, database.rollout, ambassador.rollout],
+    );
 
     this.url = pulumi
-      .all([back, front, gateway].map(({ rollout }) => rollout.urn))
+      .all([back, front, gateway, broker].map(({ rollout }) => rollout.urn))
       .apply(() => `http://${cluster.machines[0]?.address}/`);
     this.registerOutputs({ url: this.url, images: this.images });
   }

@@ -22,7 +22,9 @@ DATABASE = {
     "password": os.environ["POSTGRES_PASSWORD"],
     "host": os.environ["POSTGRES_HOST"],
     "port": os.environ.get("POSTGRES_PORT", "5432"),
+    # Both are the ambassador's business, who refuses or cuts off: these are for the case that it is gone itself.
     "connect_timeout": 10,
+    "tcp_user_timeout": 15000,
 }
 TABLE = """CREATE TABLE IF NOT EXISTS userstories (
     id bigserial PRIMARY KEY, subject text NOT NULL, created timestamptz NOT NULL DEFAULT now())"""
