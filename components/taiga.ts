@@ -48,10 +48,12 @@ export class Taiga extends pulumi.ComponentResource {
           { ...within, dependsOn: cluster.ready },
         ),
     );
-    const service = (title: string, units: string[], after: pulumi.Resource[]) =>
-      new Service(title, { units, instances }, { ...within, dependsOn: after });
-    const database = service("taiga-db", ["taiga-db", "taiga-db-discovery"], keys);
-    const broker = service("taiga-broker", ["taiga-broker", "taiga-broker-discovery"], keys);
+    const service = (title: string, units: string[], after: pulumi.Resource[], count = instances) =>
+      new Service(title, { units, instances: count }, { ...within, dependsOn: after });
+    // Three survive the loss of one; more would only make commits and confirmations slower.
+    const members = Math.min(3, cluster.machines.length);
+    const database = service("taiga-db", ["taiga-db@", "taiga-db-discovery@"], keys, members);
+    const broker = service("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members);
     const ambassador = service(
       "taiga-ambassador",
       ["taiga-ambassador", "taiga-ambassador-servers"],

@@ -122,7 +122,10 @@ describe("the program of an emulated cluster", () => {
   it("registers configuration, units of every instance and gates", () => {
     const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ inputs }) => inputs.name);
     for (const unit of [
-      "taiga-db.service",
+      "taiga-db@1.service",
+      "taiga-db@3.service",
+      "taiga-broker@3.service",
+      "taiga-ambassador.service",
       "taiga-back@1.service",
       "taiga-back@2.service",
       "taiga-back-discovery@2.service",
@@ -130,11 +133,24 @@ describe("the program of an emulated cluster", () => {
     ]) {
       assert.ok(units.includes(unit), unit);
     }
-    assert.deepEqual(one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units, [
-      "taiga-db.service",
-      "taiga-db-discovery.service",
-    ]);
+    assert.deepEqual(
+      one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units,
+      ["", "-discovery"].flatMap((kind) => [1, 2, 3].map((index) => `taiga-db${kind}@${index}.service`)),
+    );
     assert.equal(one("pulumi-nodejs:dynamic/etcd:Key", "/taiga/config/database/postgres_db").value, "taiga");
+  });
+
+  it("gives passwords of the database and the broker as secrets of their own, the members' apart from the clients'", () => {
+    const passwords = of("pulumi-nodejs:dynamic/etcd:Key")
+      .filter(({ name }) => /pass|cookie|secret/.test(name))
+      .map(({ name, inputs }) => ({ name, value: inputs.value as { value?: string } }));
+    assert.ok(passwords.length >= 7, passwords.map(({ name }) => name).join());
+    const clients = passwords.filter(({ name }) => /\/(database|broker)\//.test(name));
+    assert.deepEqual(clients.map(({ name }) => name).sort(), [
+      "/taiga/config/broker/rabbitmq_pass",
+      "/taiga/config/database/postgres_password",
+    ]);
+    assert.equal(new Set(passwords.map(({ value }) => JSON.stringify(value))).size, passwords.length);
   });
 
   it("stores a dynamic resource's code as a short require", () => {
