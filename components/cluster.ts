@@ -35,12 +35,20 @@ export interface ClusterArgs {
 /** Machines joined by etcd, flannel and fleet. What depends on `ready` finds all of them whole. */
 export class Cluster extends pulumi.ComponentResource {
   readonly machines: readonly Machine[];
+  /** The address that moves between the machines. */
+  readonly entry: string;
   readonly ready: cluster.Readiness;
 
   constructor(name: string, args: ClusterArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:cluster:Cluster", name, {}, options);
     const { settings, kind, transform } = args;
-    const planned = plan({ prefix: settings.prefix, cidr: settings.network, count: settings.machines.count });
+    const planned = plan({
+      prefix: settings.prefix,
+      cidr: settings.network,
+      count: settings.machines.count,
+      entry: settings.entry,
+    });
+    this.entry = planned.entry;
     const members = planned.machines.map((machine) => ({ name: machine.name, address: machine.address }));
     const configuration = new cluster.Configuration(
       name,

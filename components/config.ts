@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { hostProblems, machineKind } from "./host";
 import { type MachineKind, type Problem, readSettings, type Settings, unknownFields } from "./settings";
+import { readTls, type TlsSettings } from "./tls-settings";
 
 /**
  * Reads and checks the stack's configuration, and what it asks of the host, before any resource is declared.
@@ -12,6 +13,7 @@ export function readConfig(): {
   kind: MachineKind;
   credentials: pulumi.Output<string>;
   protectData: boolean;
+  tls: TlsSettings;
 } {
   const config = new pulumi.Config("taiga");
   const stack = pulumi.getStack();
@@ -19,17 +21,24 @@ export function readConfig(): {
     prefix: config.get("prefix") ?? `${pulumi.getProject()}-${stack}`,
     machines: config.getObject<unknown>("machines"),
     network: config.get("network"),
+    entry: config.get("entry"),
     containers: config.get("containers"),
     pool: config.get("pool"),
     libvirt: new pulumi.Config("libvirt").get("uri"),
+    back: config.getObject<unknown>("back"),
+    features: config.getObject<unknown>("features"),
+    email: maybeSecret("email"),
   };
   const extra = cloudConfigOf(config.get("cloudConfig"));
   const { settings, problems, warnings } = readSettings({ ...raw, cloudConfig: extra.text });
+  const { tls, ...ofTls } = readTls(maybeSecret("tls"), settings.entry);
+  warnings.push(...ofTls.warnings);
   const { kind, problems: kindProblems } = machineKind(settings);
   const all = [
     ...unknownFields(Object.keys(pulumi.runtime.allConfig())),
     ...extra.problems,
     ...problems,
+    ...ofTls.problems,
     ...kindProblems,
     ...(problems.length === 0 ? hostProblems(settings, kind) : []),
   ];
@@ -49,7 +58,18 @@ export function readConfig(): {
     );
   }
   const protectData = config.getBoolean("protectData") ?? stack !== "dev";
-  return { settings, kind, credentials, protectData };
+  return { settings, kind, credentials, protectData, tls };
+}
+
+/** A mapping that may hold secrets: the program makes them secret outputs where it uses them. */
+function maybeSecret(name: string): unknown {
+  const text = pulumi.runtime.allConfig()[`taiga:${name}`];
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
 }
 
 const line = (file: string, { field, message }: Problem) => `${file} ${field}: ${message}`;

@@ -1,5 +1,6 @@
 import { CloudConfigError, parseCloudConfig } from "../nodes/cloud-config";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
+import { type ApplicationSettings, readApplication } from "./application-settings";
 
 export type MachineKind = "kvm" | "emulated" | "container";
 
@@ -11,6 +12,8 @@ export interface Settings {
   readonly machines: MachineSettings;
   /** The cluster's network, a private CIDR of /27 or larger. Default: 10.77.0.0/24. */
   readonly network: string;
+  /** The address that users know; it moves between the machines. Default: the network's sixth, as in 10.77.0.5. */
+  readonly entry: string;
   /** flannel's network for containers, a CIDR that holds a /24 for each machine. Default: 10.244.0.0/16. */
   readonly containers: string;
   /** The folder that holds every volume of the stack. Default: /var/lib/taiga/PREFIX. */
@@ -22,6 +25,7 @@ export interface Settings {
    * @example "#cloud-config\nwrite_files:\n  - path: /etc/motd\n    content: hello"
    */
   readonly cloudConfig?: string;
+  readonly application: ApplicationSettings;
 }
 
 export interface MachineSettings {
@@ -50,9 +54,13 @@ export interface RawSettings {
   readonly prefix: string;
   readonly machines?: unknown;
   readonly network?: string;
+  readonly entry?: string;
   readonly containers?: string;
   readonly pool?: string;
   readonly libvirt?: string;
+  readonly back?: unknown;
+  readonly features?: unknown;
+  readonly email?: unknown;
   readonly cloudConfig?: string;
 }
 
@@ -66,7 +74,7 @@ export const defaults = {
 /** Every field of the namespace `taiga` that some part of the project reads. */
 const fields = [
   ...["prefix", "machines", "network", "containers", "pool", "cloudConfig", "protectData", "credentials"],
-  ...["images", "endpoints"],
+  ...["images", "endpoints", "entry", "tls", "back", "features", "email"],
 ];
 
 /** Fields that nothing reads: a typing error would otherwise pass for a setting. */
@@ -158,7 +166,11 @@ export function readSettings(raw: RawSettings): {
   };
   const network = raw.network ?? defaults.network;
   const containers = raw.containers ?? defaults.containers;
-  attempt("network", () => plan({ prefix: raw.prefix, cidr: network, count: machines.count }));
+  const place = { prefix: raw.prefix, cidr: network, count: machines.count };
+  const planned = attempt("network", () => plan(place));
+  const entry = raw.entry;
+  if (planned && entry !== undefined) attempt("entry", () => plan({ ...place, entry }));
+  const application = readApplication(raw, machines.count, complain);
   const inner = attempt("containers", () => parseCidr(containers));
   const outer = problems.some(({ field }) => field === "taiga:network") ? undefined : parseCidr(network);
   if (inner && inner.prefixLength > 21)
@@ -199,10 +211,12 @@ export function readSettings(raw: RawSettings): {
       prefix: raw.prefix,
       machines,
       network,
+      entry: entry ?? planned?.entry ?? "",
       containers,
       pool,
       libvirt: raw.libvirt ?? defaults.libvirt,
       ...(cloudConfig ? { cloudConfig } : {}),
+      application,
     },
     problems,
     warnings,

@@ -1,26 +1,32 @@
 import * as pulumi from "@pulumi/pulumi";
-import { etcd } from "../provider";
+import { etcd, tls } from "../provider";
 import { derive, parseCredentials } from "../provider/credentials";
+import { type ApplicationSettings, emailKeys, featureKeys } from "./application-settings";
 import type { Cluster } from "./cluster";
 import { Service } from "./service";
+import type { TlsSettings } from "./tls-settings";
 
 export interface TaigaArgs {
   readonly cluster: Cluster;
   readonly credentials: pulumi.Output<string>;
-  /** Instances of back and of front, one a machine at most. Default: one a machine, two at most. */
-  readonly instances?: number;
+  readonly application: ApplicationSettings;
+  /** The gateways' certificate. */
+  readonly tls: TlsSettings;
 }
 
 /** Taiga on a cluster: its configuration in etcd, its services in fleet, each behind its gate. */
 export class Taiga extends pulumi.ComponentResource {
-  /** The gateway on the first machine; every machine has one. */
+  /** The entry address, which is on one machine at a time; every machine has a gateway. */
   readonly url: pulumi.Output<string>;
+  /** The CA that signed the gateways' certificate, PEM; empty when that is the user's own. */
+  readonly caCertificate: pulumi.Output<string>;
   readonly images = "rehearsal" as const;
 
   constructor(name: string, args: TaigaArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:index:Taiga", name, {}, options);
-    const { cluster } = args;
-    const instances = args.instances ?? Math.min(2, cluster.machines.length);
+    const { cluster, application } = args;
+    const instances = Math.min(2, cluster.machines.length);
+    const addresses = cluster.machines.map(({ address }) => address);
     const within = { parent: this, deletedWith: cluster };
     const secret = (purpose: string) =>
       pulumi.secret(args.credentials.apply((text) => derive(parseCredentials(text), purpose)));
@@ -37,8 +43,18 @@ export class Taiga extends pulumi.ComponentResource {
       "broker/rabbitmq_pass": secret("rabbitmq"),
       "broker-member/broker_cookie": secret("erlang-cookie"),
       "back/taiga_secret_key": secret("taiga-secret-key"),
-      "back/taiga_sites_scheme": "http",
-      "back/taiga_sites_domain": cluster.machines[0]?.address ?? "localhost",
+      "back/taiga_sites_scheme": "https",
+      "back/taiga_sites_domain": cluster.entry,
+      "front/taiga_url": `https://${cluster.entry}`,
+      "front/taiga_websockets_url": `wss://${cluster.entry}`,
+      "entry/address": cluster.entry,
+      "entry/machines": addresses.join(" "),
+      "gateway/tls": this.certificate(name, args, addresses),
+      ...below("features", featureKeys(application.features)),
+      ...below("email", emailKeys(application.email)),
+      ...(application.email.password
+        ? { "email/email_host_password": pulumi.secret(application.email.password) }
+        : {}),
     };
     const keys = Object.entries(config).map(
       ([path, value]) =>
@@ -61,19 +77,38 @@ export class Taiga extends pulumi.ComponentResource {
     );
     const gateway = service(
       "taiga-gateway",
-      ["taiga-gateway", "taiga-gateway-discovery", "taiga-gateway-upstreams"],
-      [cluster.ready],
+      ["taiga-gateway", "taiga-gateway-discovery", "taiga-gateway-servers"],
+      keys,
     );
-    const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], [cluster.ready]);
+    const entry = service("taiga-entry", ["taiga-entry", "taiga-config"], keys);
+    const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], keys);
     const back = service(
       "taiga-back",
       ["taiga-back@", "taiga-back-discovery@"],
       [...keys, database.rollout, ambassador.rollout],
+      application.back.instances,
     );
 
     this.url = pulumi
-      .all([back, front, gateway, broker].map(({ rollout }) => rollout.urn))
-      .apply(() => `http://${cluster.machines[0]?.address}/`);
-    this.registerOutputs({ url: this.url, images: this.images });
+      .all([back, front, gateway, entry, broker].map(({ rollout }) => rollout.urn))
+      .apply(() => `https://${cluster.entry}/`);
+    this.caCertificate = pulumi.unsecret(
+      args.credentials.apply((text) => (args.tls.kind === "own" ? "" : parseCredentials(text).caCertificate)),
+    );
+    this.registerOutputs({ url: this.url, caCertificate: this.caCertificate, images: this.images });
+  }
+
+  /** Private key and certificate in one text: they change together. */
+  private certificate(name: string, args: TaigaArgs, machines: readonly string[]): pulumi.Output<string> {
+    if (args.tls.kind === "own") return pulumi.secret(args.tls.bundle);
+    const issued = new tls.Certificate(
+      `${name}-gateway`,
+      { commonName: "taiga", addresses: [args.cluster.entry, ...machines], days: args.tls.days },
+      { parent: this },
+    );
+    return pulumi.secret(issued.bundle);
   }
 }
+
+const below = (directory: string, keys: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${directory}/${key}`, value]));

@@ -9,6 +9,8 @@ interface Made {
   readonly inputs: Record<string, unknown>;
 }
 const made: Made[] = [];
+/** Marks a secret among the inputs (pulumi's sdk/nodejs/runtime/rpc.ts). */
+const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 
 pulumi.runtime.setMocks(
   {
@@ -44,7 +46,13 @@ describe("the program of an emulated cluster", () => {
     const { readSettings } = (await import(
       "../../components/settings.js"
     )) as typeof import("../../components/settings.js");
-    const { settings } = readSettings({ prefix: "taiga-test", network: "10.50.0.0/24" });
+    const { settings } = readSettings({
+      prefix: "taiga-test",
+      network: "10.50.0.0/24",
+      back: { instances: 3 },
+      features: { telemetry: true, importers: ["jira"] },
+      email: { host: "mail.example.org", password: "hidden" },
+    });
     const credentials = pulumi.secret(JSON.stringify(await createCredentials()));
     const cluster = new Cluster("taiga-test", {
       settings,
@@ -58,7 +66,12 @@ describe("the program of an emulated cluster", () => {
         },
       },
     });
-    const taiga = new Taiga("taiga", { cluster, credentials });
+    const taiga = new Taiga("taiga", {
+      cluster,
+      credentials,
+      application: settings.application,
+      tls: { kind: "issued", days: 365 },
+    });
     url = await new Promise((resolve) => taiga.url.apply(resolve));
   });
 
@@ -160,5 +173,42 @@ describe("the program of an emulated cluster", () => {
     }
   });
 
-  it("answers on the first machine", () => assert.equal(url, "http://10.50.0.11/"));
+  it("answers at the entry address, over TLS", () => assert.equal(url, "https://10.50.0.5/"));
+
+  it("starts as many instances of the API as were asked for", () => {
+    const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ inputs }) => String(inputs.name));
+    assert.deepEqual(units.filter((unit) => /^taiga-back@/.test(unit)).sort(), [
+      "taiga-back@1.service",
+      "taiga-back@2.service",
+      "taiga-back@3.service",
+    ]);
+    assert.equal(units.filter((unit) => /^taiga-front@/.test(unit)).length, 2);
+  });
+
+  it("has a key for each feature flag and mail setting, and the machines for the entry address", () => {
+    const value = (path: string) => one("pulumi-nodejs:dynamic/etcd:Key", `/taiga/config/${path}`).value;
+    assert.equal(value("features/enable_telemetry"), "True");
+    assert.equal(value("features/public_register_enabled"), "False");
+    assert.equal(value("features/enable_jira_importer"), "True");
+    assert.equal(value("features/enable_trello_importer"), "False");
+    assert.equal(value("email/email_backend"), "django.core.mail.backends.smtp.EmailBackend");
+    assert.equal(value("entry/address"), "10.50.0.5");
+    assert.equal(value("entry/machines"), "10.50.0.11 10.50.0.12 10.50.0.13");
+  });
+
+  it("gives secrets to the engine as secrets", () => {
+    for (const path of ["gateway/tls", "email/email_host_password", "back/taiga_secret_key"]) {
+      const { value } = one("pulumi-nodejs:dynamic/etcd:Key", `/taiga/config/${path}`);
+      assert.equal(
+        (value as Record<string, unknown>)["4dabf18193072939515e22adb298388d"],
+        secretSignature,
+        path,
+      );
+    }
+  });
+
+  it("asks for one certificate, for the entry address and every machine's", () => {
+    const { addresses, days } = one("pulumi-nodejs:dynamic/tls:Certificate", "taiga-gateway");
+    assert.deepEqual([addresses, days], [["10.50.0.5", "10.50.0.11", "10.50.0.12", "10.50.0.13"], 365]);
+  });
 });

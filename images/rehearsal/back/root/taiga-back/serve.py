@@ -4,13 +4,12 @@ GET  /api/v1/             the endpoints, without touching the database, as Taiga
 GET  /api/v1/userstories  every row, oldest first
 POST /api/v1/userstories  {"subject": text of 1 to 500 characters}: writes a row, answers 201 with it
 GET  /api/v1/projects     an empty list, after asking the database
-GET  /api/v1/rehearsal    which instance on which machine answers, and where its database is
+GET  /api/v1/rehearsal    which instance on which machine answers, where its database is, and its feature flags
 """
 
 import json
 import os
 import signal
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -29,6 +28,9 @@ DATABASE = {
 TABLE = """CREATE TABLE IF NOT EXISTS userstories (
     id bigserial PRIMARY KEY, subject text NOT NULL, created timestamptz NOT NULL DEFAULT now())"""
 ENDPOINTS = ["userstories", "projects", "rehearsal"]
+FEATURES = ["PUBLIC_REGISTER_ENABLED", "ENABLE_TELEMETRY", "WEBHOOKS_ENABLED", "ENABLE_SLACK"] + [
+    f"ENABLE_{name}_IMPORTER" for name in ("GITHUB", "JIRA", "TRELLO")
+]
 local = threading.local()
 
 
@@ -56,6 +58,7 @@ def story(row):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 60  # seconds without a word from the client
 
     def do_GET(self):
         path = self.path.partition("?")[0].rstrip("/")
@@ -72,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
                     "instance": os.environ.get("TAIGA_INSTANCE", "?"),
                     "machine": os.environ.get("TAIGA_MACHINE", "?"),
                     "database": f"{DATABASE['host']}:{DATABASE['port']}",
+                    "features": {name: os.environ.get(name) == "True" for name in FEATURES},
                 },
             )
         else:
@@ -107,6 +111,16 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # those under way are answered before the process ends
+    request_queue_size = 128
+
+    def stop(self, *_):
+        threading.Thread(target=self.shutdown).start()  # it waits for the loop that this signal has interrupted
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container ignores it otherwise
-    ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+    server = Server(("", 8000), Handler)
+    signal.signal(signal.SIGTERM, server.stop)
+    server.serve_forever()
+    server.server_close()
