@@ -45,6 +45,8 @@ export class Taiga extends pulumi.ComponentResource {
       "back/taiga_secret_key": secret("taiga-secret-key"),
       "back/taiga_sites_scheme": "https",
       "back/taiga_sites_domain": cluster.entry,
+      "protected/secret_key": secret("taiga-secret-key"),
+      "protected/max_age": "360",
       "front/taiga_url": `https://${cluster.entry}`,
       "front/taiga_websockets_url": `wss://${cluster.entry}`,
       "entry/address": cluster.entry,
@@ -88,9 +90,16 @@ export class Taiga extends pulumi.ComponentResource {
       [...keys, database.rollout, ambassador.rollout],
       application.back.instances,
     );
+    const shared = [...keys, database.rollout, ambassador.rollout];
+    const others = [
+      service("taiga-async", ["taiga-async@"], shared),
+      service("taiga-beat", ["taiga-beat"], shared),
+      service("taiga-events", ["taiga-events@", "taiga-events-discovery@"], shared),
+      service("taiga-protected", ["taiga-protected@", "taiga-protected-discovery@"], keys),
+    ];
 
     this.url = pulumi
-      .all([back, front, gateway, entry, broker].map(({ rollout }) => rollout.urn))
+      .all([back, front, gateway, entry, broker, ...others].map(({ rollout }) => rollout.urn))
       .apply(() => `https://${cluster.entry}/`);
     this.caCertificate = pulumi.unsecret(
       args.credentials.apply((text) => (args.tls.kind === "own" ? "" : parseCredentials(text).caCertificate)),

@@ -31,23 +31,29 @@ ENDPOINTS = ["userstories", "projects", "rehearsal"]
 FEATURES = ["PUBLIC_REGISTER_ENABLED", "ENABLE_TELEMETRY", "WEBHOOKS_ENABLED", "ENABLE_SLACK"] + [
     f"ENABLE_{name}_IMPORTER" for name in ("GITHUB", "JIRA", "TRELLO")
 ]
-local = threading.local()
+idle = []  # connections that no request uses; append and pop are atomic
+
+
+def connect():
+    connection = psycopg2.connect(**DATABASE)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7461)")  # replicas start together
+        cursor.execute(TABLE)
+    return connection
 
 
 def query(sql, *values):
     """Runs one statement in a transaction of its own; a connection that has died is made anew, once."""
     for attempt in (1, 2):
         try:
-            if getattr(local, "connection", None) is None:
-                local.connection = psycopg2.connect(**DATABASE)
-                with local.connection, local.connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_xact_lock(7461)")  # replicas start together
-                    cursor.execute(TABLE)
-            with local.connection, local.connection.cursor() as cursor:
+            connection = idle.pop() if idle and attempt == 1 else connect()
+            with connection, connection.cursor() as cursor:
                 cursor.execute(sql, values)
-                return cursor.fetchall()
+                rows = cursor.fetchall()
+            idle.append(connection)
+            return rows
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            local.connection = None
+            idle.clear()
             if attempt == 2 or not sql.startswith("SELECT"):
                 raise  # a write may have been made: only its sender may repeat it
 
