@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerUri } from "../../components/container-domain";
@@ -44,6 +46,39 @@ async function until<T>(seconds: number, ask: () => Promise<T>, wanted: (seen: T
       throw new Error(`not within ${seconds} s; last seen: ${JSON.stringify(seen)} ${seen}`);
     await sleep(250);
   }
+}
+
+/** Reads and writes through the entry address, on kept and on new connections, while something happens; none may fail. */
+async function underLoad(action: () => Promise<unknown>): Promise<void> {
+  const failures: string[] = [];
+  let asked = 0;
+  let going = true;
+  const load = async (keepAlive: boolean, writes: boolean) => {
+    const own = new Client(outputs, outputs.url, { keepAlive });
+    while (going) {
+      const body = { subject: `under load ${asked}` };
+      const answer = writes
+        ? own.ask("/api/v1/userstories", { method: "POST", body })
+        : own.ask("/api/v1/projects");
+      await answer.then(
+        ({ status, text }) => status < 300 || failures.push(`${status} ${text}`),
+        (error: Error) => failures.push(error.message),
+      );
+      asked += 1;
+      await sleep(30);
+    }
+    own.close();
+  };
+  const loads = [load(true, true), load(true, false), load(false, true), load(false, false)];
+  try {
+    await action();
+  } finally {
+    going = false;
+    await Promise.all(loads);
+  }
+  console.log(`${asked} requests, ${failures.length} failed`);
+  assert.ok(asked > 50, `${asked} requests are no load`);
+  assert.deepEqual(failures, []);
 }
 
 interface Rehearsal {
@@ -116,27 +151,7 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
     assert.match(preview, /~ .*\/taiga\/config\/features\/enable_telemetry/);
     assert.match(preview, /~ 1 to update\n\s+\d+ unchanged/);
 
-    const failures: string[] = [];
-    let asked = 0;
-    let going = true;
-    const load = async (keepAlive: boolean, writes: boolean) => {
-      const own = new Client(outputs, outputs.url, { keepAlive });
-      while (going) {
-        const body = { subject: `while it rolls ${asked}` };
-        const answer = writes
-          ? own.ask("/api/v1/userstories", { method: "POST", body })
-          : own.ask("/api/v1/projects");
-        await answer.then(
-          ({ status, text }) => status < 300 || failures.push(`${status} ${text}`),
-          (error: Error) => failures.push(error.message),
-        );
-        asked += 1;
-        await sleep(30);
-      }
-      own.close();
-    };
-    const loads = [load(true, true), load(true, false), load(false, true), load(false, false)];
-    try {
+    await underLoad(async () => {
       await stack.pulumi("up", "--yes", "--skip-preview");
       const taken = new Set<string>();
       await until(
@@ -149,14 +164,25 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
         },
         (size) => size === 2,
       );
-    } finally {
-      going = false;
-      await Promise.all(loads);
-    }
-    console.log(`${asked} requests while the flag rolled`);
-    assert.ok(asked > 50, `${asked} requests are no load`);
-    assert.deepEqual(failures, []);
+    });
     await stack.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("rolls an edited unit through its instances with no failed request", async () => {
+    const path = join(stack.directory, "units/taiga-back@.service");
+    writeFileSync(
+      path,
+      readFileSync(path, "utf8").replace(/^Description=.*$/m, "Description=Edited under load"),
+    );
+    await underLoad(() => stack.pulumi("up", "--yes", "--skip-preview"));
+    assert.match(
+      await stack.ssh(machines()[0] as string, "fleetctl cat taiga-back@2.service"),
+      /Edited under load/,
+    );
+  });
+
+  it("has migrated the database once, though its instances have started several times", async () => {
+    assert.equal((await client.json<string[]>("/api/v1/migrations")).length, 1);
   });
 
   it("shows media to who has a good token, and nobody else", async () => {

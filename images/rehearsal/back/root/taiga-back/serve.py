@@ -5,6 +5,7 @@ GET  /api/v1/userstories  every row, oldest first
 POST /api/v1/userstories  {"subject": text of 1 to 500 characters}: writes a row, answers 201 with it
 GET  /api/v1/projects     an empty list, after asking the database
 GET  /api/v1/rehearsal    which instance on which machine answers, where its database is, and its feature flags
+GET  /api/v1/migrations   when the tables were made or changed
 """
 
 import json
@@ -25,8 +26,6 @@ DATABASE = {
     "connect_timeout": 10,
     "tcp_user_timeout": 15000,
 }
-TABLE = """CREATE TABLE IF NOT EXISTS userstories (
-    id bigserial PRIMARY KEY, subject text NOT NULL, created timestamptz NOT NULL DEFAULT now())"""
 ENDPOINTS = ["userstories", "projects", "rehearsal"]
 FEATURES = ["PUBLIC_REGISTER_ENABLED", "ENABLE_TELEMETRY", "WEBHOOKS_ENABLED", "ENABLE_SLACK"] + [
     f"ENABLE_{name}_IMPORTER" for name in ("GITHUB", "JIRA", "TRELLO")
@@ -34,19 +33,20 @@ FEATURES = ["PUBLIC_REGISTER_ENABLED", "ENABLE_TELEMETRY", "WEBHOOKS_ENABLED", "
 idle = []  # connections that no request uses; append and pop are atomic
 
 
-def connect():
-    connection = psycopg2.connect(**DATABASE)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(7461)")  # replicas start together
-        cursor.execute(TABLE)
-    return connection
+def connect(fresh):
+    try:
+        if not fresh:
+            return idle.pop()
+    except IndexError:
+        pass
+    return psycopg2.connect(**DATABASE)
 
 
 def query(sql, *values):
     """Runs one statement in a transaction of its own; a connection that has died is made anew, once."""
     for attempt in (1, 2):
         try:
-            connection = idle.pop() if idle and attempt == 1 else connect()
+            connection = connect(fresh=attempt == 2)
             with connection, connection.cursor() as cursor:
                 cursor.execute(sql, values)
                 rows = cursor.fetchall()
@@ -74,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
             self.database(lambda: [story(row) for row in query("SELECT id, subject, created FROM userstories ORDER BY id")])
         elif path == "/api/v1/projects":
             self.database(lambda: [] if query("SELECT 1") else None)
+        elif path == "/api/v1/migrations":
+            self.database(lambda: [row[0].isoformat() for row in query("SELECT at FROM migrations ORDER BY id")])
         elif path == "/api/v1/rehearsal":
             self.answer(
                 200,

@@ -13,17 +13,10 @@ DATABASE = {
     "connect_timeout": 5,
     "application_name": "taiga-rehearsal-tasks",
 }
-TABLE = """CREATE TABLE IF NOT EXISTS tasks (
-    id bigserial PRIMARY KEY, name text NOT NULL, sender text NOT NULL, created timestamptz NOT NULL DEFAULT now(),
-    worker text, done timestamptz)"""
 
 
 def connect():
-    connection = psycopg2.connect(**DATABASE)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(7462)")  # replicas start together
-        cursor.execute(TABLE)
-    return connection
+    return psycopg2.connect(**DATABASE)
 
 
 def send(connection, name, sender):
