@@ -84,22 +84,23 @@ export class Taiga extends pulumi.ComponentResource {
     );
     const entry = service("taiga-entry", ["taiga-entry", "taiga-config"], keys);
     const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], keys);
+    const withDatabase = [...keys, database.rollout, ambassador.rollout];
+    const withBroker = [...keys, broker.rollout, ambassador.rollout];
     const back = service(
       "taiga-back",
       ["taiga-back@", "taiga-back-discovery@"],
-      [...keys, database.rollout, ambassador.rollout],
+      withDatabase,
       application.back.instances,
     );
-    const shared = [...keys, database.rollout, ambassador.rollout];
     const others = [
-      service("taiga-async", ["taiga-async@"], shared),
-      service("taiga-beat", ["taiga-beat"], shared),
-      service("taiga-events", ["taiga-events@", "taiga-events-discovery@"], shared),
+      service("taiga-async", ["taiga-async@"], [...withDatabase, broker.rollout]),
+      service("taiga-beat", ["taiga-beat"], withBroker),
+      service("taiga-events", ["taiga-events@", "taiga-events-discovery@"], withBroker),
       service("taiga-protected", ["taiga-protected@", "taiga-protected-discovery@"], keys),
     ];
 
     this.url = pulumi
-      .all([back, front, gateway, entry, broker, ...others].map(({ rollout }) => rollout.urn))
+      .all([back, front, gateway, entry, ...others].map(({ rollout }) => rollout.urn))
       .apply(() => `https://${cluster.entry}/`);
     this.caCertificate = pulumi.unsecret(
       args.credentials.apply((text) => (args.tls.kind === "own" ? "" : parseCredentials(text).caCertificate)),

@@ -184,7 +184,9 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
     await channel.waitForConfirms();
 
     await leadEtcd(leader);
-    const ledger = new Ledger(`http://${survivor.address}/`, "written around a loss");
+    const { caCertificate } = outputs;
+    const gateway = { url: `https://${survivor.address}/`, caCertificate };
+    const ledger = new Ledger(gateway, "written around a loss");
     const watch = new PrimaryWatch(ssh, outputs.machines);
     try {
       await until("writes", 30, async () => (ledger.acknowledged.length > 20 ? true : undefined));
@@ -219,7 +221,7 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
       `${ledger.acknowledged.length} writes acknowledged, longest stall ${ledger.longestStall()} s, answers ` +
         JSON.stringify(ledger.answers()),
     );
-    assert.deepEqual(await ledger.missing(`http://${survivor.address}/`), [], "acknowledged writes lost");
+    assert.deepEqual(await ledger.missing(gateway), [], "acknowledged writes lost");
     assert.deepEqual(watch.conflicts(), [], "two that accepted writes");
     assert.ok(watch.sightings.some(({ machine }) => machine === leader.name));
     assert.ok(watch.sightings.some(({ machine }) => machine !== leader.name));

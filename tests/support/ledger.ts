@@ -1,4 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "./client";
+
+/** A gateway, and the CA it is known by. */
+export interface Gateway {
+  readonly url: string;
+  readonly caCertificate: string;
+}
 
 interface Attempt {
   /** Milliseconds since the epoch. */
@@ -17,7 +24,7 @@ export class Ledger {
   readonly #writers: Promise<void>[];
 
   constructor(
-    private readonly url: string,
+    private readonly gateway: Gateway,
     private readonly name: string,
     writers = 4,
   ) {
@@ -25,20 +32,16 @@ export class Ledger {
   }
 
   async #write(): Promise<void> {
+    const client = connect(this.gateway);
     while (this.#running) {
       this.#number += 1;
       const subject = `${this.name} ${this.#number}`;
       const begun = Date.now();
       let answer: number | string;
       try {
-        const response = await fetch(new URL("/api/v1/userstories", this.url), {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({ subject }),
-          signal: AbortSignal.timeout(20_000),
-        });
-        await response.arrayBuffer();
-        answer = response.status;
+        const body = { subject };
+        answer = (await client.ask("/api/v1/userstories", { method: "POST", body, timeoutSeconds: 20 }))
+          .status;
       } catch (error) {
         answer = (error as Error).name;
       }
@@ -46,6 +49,7 @@ export class Ledger {
       if (answer === 201) this.acknowledged.push(subject);
       await sleep(100);
     }
+    client.close();
   }
 
   async stop(): Promise<void> {
@@ -74,11 +78,13 @@ export class Ledger {
   }
 
   /** Acknowledged stories that a gateway does not list. */
-  async missing(url: string): Promise<string[]> {
-    const response = await fetch(new URL("/api/v1/userstories", url), {
-      signal: AbortSignal.timeout(60_000),
-    });
-    const found = new Set(((await response.json()) as { subject: string }[]).map(({ subject }) => subject));
+  async missing(gateway: Gateway): Promise<string[]> {
+    const client = connect(gateway);
+    const stories = await client.json<{ subject: string }[]>("/api/v1/userstories");
+    client.close();
+    const found = new Set(stories.map(({ subject }) => subject));
     return this.acknowledged.filter((subject) => !found.has(subject));
   }
 }
+
+const connect = ({ url, caCertificate }: Gateway): Client => new Client({ caCertificate }, url);

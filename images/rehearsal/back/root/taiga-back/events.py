@@ -1,12 +1,13 @@
 """The rehearsal's live updates: websockets at :8888/events, health at :8888/healthz.
 
-Whoever is connected is sent every event as JSON text. The source of events is listened to again when it comes back.
+Whoever is connected is sent every event as JSON text. The broker is listened to again when it comes back.
 """
 
 import asyncio
 import signal
+import threading
+import time
 
-import psycopg2
 import websockets
 
 import tasks
@@ -14,21 +15,18 @@ import tasks
 listeners = set()
 
 
-async def follow():
+def follow(loop):
     while True:
         try:
-            connection = await asyncio.to_thread(tasks.connect)
-            connection.autocommit = True
-            connection.cursor().execute("LISTEN events")
+            channel = tasks.connect()
+            own = channel.queue_declare("", exclusive=True).method.queue
+            channel.queue_bind(own, tasks.EVENTS)
             print("rehearsal events: listening", flush=True)
-            while True:
-                await asyncio.sleep(0.2)
-                connection.poll()
-                while connection.notifies:
-                    websockets.broadcast(listeners, connection.notifies.pop(0).payload)
-        except psycopg2.Error as error:
-            print(f"the source of events does not answer: {type(error).__name__}", flush=True)
-            await asyncio.sleep(1)
+            for _, _, body in channel.consume(own, auto_ack=True):
+                loop.call_soon_threadsafe(websockets.broadcast, listeners, body.decode())
+        except tasks.Error as error:
+            print(f"the broker does not answer: {type(error).__name__}", flush=True)
+            time.sleep(5)
 
 
 async def listener(socket):
@@ -50,11 +48,11 @@ async def health(path, _headers):
 
 async def main():
     stopped = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    following = asyncio.create_task(follow())
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    threading.Thread(target=follow, args=(loop,), daemon=True).start()
     async with websockets.serve(listener, "", 8888, process_request=health, ping_interval=30):
         await stopped.wait()  # then each is told to go, and connects to another instance
-    following.cancel()
 
 
 asyncio.run(main())

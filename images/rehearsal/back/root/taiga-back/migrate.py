@@ -2,17 +2,17 @@
 
 import psycopg2
 
-import tasks
+import database
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS userstories (
         id bigserial PRIMARY KEY, subject text NOT NULL, created timestamptz NOT NULL DEFAULT now())""",
     """CREATE TABLE IF NOT EXISTS tasks (
-        id bigserial PRIMARY KEY, name text NOT NULL, sender text NOT NULL, created timestamptz NOT NULL DEFAULT now(),
-        worker text, done timestamptz)""",
+        id uuid PRIMARY KEY, name text NOT NULL, sender text NOT NULL, worker text NOT NULL,
+        done timestamptz NOT NULL DEFAULT now())""",
     "CREATE TABLE IF NOT EXISTS migrations (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
     "INSERT INTO migrations DEFAULT VALUES",
 )
-with psycopg2.connect(**tasks.DATABASE) as connection, connection.cursor() as cursor:
+with psycopg2.connect(**database.PARAMETERS) as connection, connection.cursor() as cursor:
     for statement in TABLES:
         cursor.execute(statement)

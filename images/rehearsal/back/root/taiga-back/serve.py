@@ -16,16 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg2
 
-DATABASE = {
-    "dbname": os.environ["POSTGRES_DB"],
-    "user": os.environ["POSTGRES_USER"],
-    "password": os.environ["POSTGRES_PASSWORD"],
-    "host": os.environ["POSTGRES_HOST"],
-    "port": os.environ.get("POSTGRES_PORT", "5432"),
-    # Both are the ambassador's business, who refuses or cuts off: these are for the case that it is gone itself.
-    "connect_timeout": 10,
-    "tcp_user_timeout": 15000,
-}
+from database import PARAMETERS as DATABASE
+
 ENDPOINTS = ["userstories", "projects", "rehearsal"]
 FEATURES = ["PUBLIC_REGISTER_ENABLED", "ENABLE_TELEMETRY", "WEBHOOKS_ENABLED", "ENABLE_SLACK"] + [
     f"ENABLE_{name}_IMPORTER" for name in ("GITHUB", "JIRA", "TRELLO")

@@ -1,36 +1,32 @@
-"""The rehearsal's queue of tasks and its events, on the database until there is a broker."""
+"""The rehearsal's queue of tasks and its events, on the broker, by the names of Taiga's own environment."""
 
+import json
 import os
+import uuid
 
-import psycopg2
+import pika
 
-DATABASE = {
-    "dbname": os.environ["POSTGRES_DB"],
-    "user": os.environ["POSTGRES_USER"],
-    "password": os.environ["POSTGRES_PASSWORD"],
-    "host": os.environ["POSTGRES_HOST"],
-    "port": os.environ.get("POSTGRES_PORT", "5432"),
-    "connect_timeout": 5,
-    "application_name": "taiga-rehearsal-tasks",
-}
+QUEUE = "tasks"  # durable, and mirrored as every queue is
+EVENTS = "events"  # an exchange: each listener has a queue of its own
+Error = (pika.exceptions.AMQPError, OSError)
 
 
 def connect():
-    return psycopg2.connect(**DATABASE)
+    """A channel of a connection of its own. Raises Error, as do the others."""
+    credentials = pika.PlainCredentials(os.environ["RABBITMQ_USER"], os.environ["RABBITMQ_PASS"])
+    host = os.environ["TAIGA_ASYNC_RABBITMQ_HOST"]
+    seconds = {"heartbeat": 30, "socket_timeout": 10, "stack_timeout": 30, "blocked_connection_timeout": 30}
+    channel = pika.BlockingConnection(pika.ConnectionParameters(host, 5672, "taiga", credentials, **seconds)).channel()
+    channel.queue_declare(QUEUE, durable=True)
+    channel.exchange_declare(EVENTS, "fanout", durable=True)
+    return channel
 
 
-def send(connection, name, sender):
-    with connection, connection.cursor() as cursor:
-        cursor.execute("INSERT INTO tasks (name, sender) VALUES (%s, %s)", (name, sender))
+def send(channel, name, sender):
+    """Returns when the broker has the task on every mirror; the channel is to have confirm_delivery."""
+    task = json.dumps({"id": str(uuid.uuid4()), "task": name, "sender": sender})
+    channel.basic_publish("", QUEUE, task, pika.BasicProperties(delivery_mode=2), mandatory=True)
 
 
-def work_off(connection, worker):
-    """Does the oldest task that no other worker does; returns its name, or None. One that dies lets go of its task."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT id, name FROM tasks WHERE done IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED")
-        task = cursor.fetchone()
-        if task is None:
-            return None
-        cursor.execute("UPDATE tasks SET worker = %s, done = now() WHERE id = %s", (worker, task[0]))
-        cursor.execute("SELECT pg_notify('events', json_build_object('task', %s, 'id', %s)::text)", (task[1], task[0]))
-    return task[1]
+def tell(channel, event):
+    channel.basic_publish(EVENTS, "", json.dumps(event))
