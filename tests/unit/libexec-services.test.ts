@@ -134,7 +134,7 @@ describe("a broker's beginning", () => {
 
 describe("what runs on one machine at a time", () => {
   it("runs once its key is held, and is killed before the lease can end when the key cannot be kept", () => {
-    machine = new Libexec({ "ttl=20 margin=5 every=5": "ttl=8 margin=4 every=1" });
+    machine = new Libexec({ "ttl=15 margin=4 every=5": "ttl=8 margin=4 every=1" });
     machine.program(
       "etcdctl",
       `case "$*" in
@@ -164,7 +164,7 @@ describe("what runs on one machine at a time", () => {
     machine.program(
       "etcdctl",
       `case "$*" in
-        "lease grant 20") echo "lease 7a granted with TTL(20s)" ;;
+        "lease grant 15") echo "lease 7a granted with TTL(15s)" ;;
         txn*)
           if [ -e "$ROOT/free" ]; then printf '"Revision" : 13\\n"Succeeded" : true\\n'
           else printf '"Revision" : 12\\n"Succeeded" : false\\n'; fi ;;
