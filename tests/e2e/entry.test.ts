@@ -216,7 +216,7 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
     await until(
       60,
       async () => heard,
-      (text) => /"task" : "tick"/.test(text),
+      (text) => /"task": "tick"/.test(text),
     );
     socket.destroy();
   });
