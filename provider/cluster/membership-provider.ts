@@ -245,7 +245,8 @@ async function drain(_id: string, state: MembershipState): Promise<void> {
   await connection.ssh
     .exec(
       machine,
-      "sudo sh -c 'systemctl stop fleet; systemctl stop docker.socket docker flanneld etcd; sync'",
+      // With its socket, or a unit that asks fleet something as it stops would start it again.
+      "sudo sh -c 'systemctl stop fleet.socket fleet; systemctl stop docker.socket docker flanneld etcd; sync'",
       { timeoutSeconds: 120 },
     )
     .catch((error: Error) => console.error(`${state.name}: not drained: ${error.message}`));
