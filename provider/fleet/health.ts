@@ -3,6 +3,7 @@ import type { FleetClient, FleetMachine, FleetUnit, UnitState } from "../clients
 import type { Connection } from "../connection";
 import { Final, waitUntil } from "../progress";
 import { isGlobal } from "./unit-file";
+import { expandSpecifiers } from "./unit-name";
 import { requiredMetadata } from "./x-fleet";
 
 /** What a unit is on a machine it should be active on. */
@@ -24,7 +25,7 @@ export interface Snapshot {
 /** fleetd reads all of its registry for each list: services that wait side by side look together. */
 const looks = new WeakMap<Connection, Promise<Snapshot>>();
 
-async function look(connection: Connection, fleet: FleetClient): Promise<Snapshot> {
+export async function look(connection: Connection, fleet: FleetClient): Promise<Snapshot> {
   let looking = looks.get(connection);
   if (!looking) {
     looking = snapshot(fleet).finally(() => looks.delete(connection));
@@ -55,6 +56,21 @@ export function lacksOf({ units, states, machines }: Snapshot, names: readonly s
   });
 }
 
+/** What is not active though it should be on one machine: units that are there, that are global, or that no other may have. */
+export function lacksAt({ units, states, machines }: Snapshot, address: string): Lack[] {
+  const machine = machines.find(({ primaryIP }) => primaryIP === address);
+  if (!machine) return [];
+  return units
+    .filter(({ desiredState }) => desiredState === "launched")
+    .flatMap((unit): Lack[] => {
+      if (unit.machineID === machine.id || (isGlobal(unit.options) && isEligible(unit, machine)))
+        return lacksOn(unit.name, machine, states);
+      const isAwaited = !unit.machineID && !isGlobal(unit.options) && isEligible(unit, machine);
+      const hasOther = machines.some((each) => each !== machine && isEligible(unit, each));
+      return isAwaited && !hasOther ? [{ unit: unit.name, says: `${unit.name} is on no machine yet` }] : [];
+    });
+}
+
 function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState[]): Lack[] {
   const state = states.find((each) => each.name === name && each.machineID === machine.id);
   if (state?.systemdActiveState === "active") return [];
@@ -63,7 +79,10 @@ function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState
 }
 
 function isEligible(unit: FleetUnit, machine: FleetMachine): boolean {
-  const wanted = requiredMetadata(unit.options.filter(({ section }) => section === "X-Fleet"));
+  const options = unit.options.filter(({ section }) => section === "X-Fleet");
+  const wanted = requiredMetadata(
+    options.map((option) => ({ ...option, value: expandSpecifiers(option.value, unit.name) })),
+  );
   return [...wanted].every(([key, values]) => values.has(machine.metadata?.[key] ?? ""));
 }
 
