@@ -178,3 +178,41 @@ describe("what runs on one machine at a time", () => {
     assert.equal(machine.calls("etcdctl lease grant").length, 2);
   });
 });
+
+describe("a container's sidekick", () => {
+  const note = (name: string, running: boolean, networks: string) =>
+    `{"State":{"Running":${running},"Pid":7},"ID":"1","NetworkSettings":{"Networks":{${networks}}},"Name":"/${name}"}`;
+  const bridge = (address: string) =>
+    `"bridge":{"IPAMConfig":null,"IPAddress":"${address}","GlobalIPv6Address":""}`;
+  const noted = (id: string, text: string) =>
+    machine.write(`/var/lib/docker/containers/${id}/config.v2.json`, text);
+  const find = (name: string) => {
+    const source = '. "$ROOT/etc/taiga/machine.env"; . "$ROOT/opt/taiga/libexec/container"';
+    machine.write("/opt/taiga/libexec/ask", `#!/bin/bash\n${source}\nfind_address "$1" && echo "$address"\n`);
+    return machine.run("ask", name).stdout.trim();
+  };
+
+  it("finds its address once it runs, by the shell alone", () => {
+    machine = new Libexec();
+    machine.program("docker", "");
+    assert.equal(find("taiga-back-1"), "");
+    noted("a", note("taiga-back-12", true, bridge("10.8.7.3")));
+    noted("b", note("taiga-back-1", false, bridge("")));
+    assert.equal(find("taiga-back-1"), "");
+    noted("b", note("taiga-back-1", true, bridge("10.8.7.2")));
+    assert.equal(find("taiga-back-1"), "10.8.7.2");
+    noted("c", note("taiga-broker", true, '"host":{"IPAddress":""}'));
+    assert.equal(find("taiga-broker"), "10.9.0.11");
+    assert.deepEqual(machine.calls("docker"), []);
+  });
+
+  it("has what is left of an earlier run removed, and asks Docker nothing when there is none", () => {
+    machine = new Libexec();
+    machine.program("docker", "");
+    noted("a", note("taiga-back-1", false, bridge("")));
+    assert.equal(machine.run("clear-container", "taiga-front-1").code, 0);
+    assert.deepEqual(machine.calls("docker"), []);
+    machine.run("clear-container", "taiga-back-1");
+    assert.deepEqual(machine.calls("docker"), ["docker rm -f taiga-back-1"]);
+  });
+});
