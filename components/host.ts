@@ -83,7 +83,7 @@ function libvirtProblems({ name, uri }: Hypervisor): Problem[] {
   if (why === undefined) return [];
   return [
     {
-      field: name === soleHypervisor ? "libvirt:uri" : `taiga:hypervisors.${name}`,
+      field: name === soleHypervisor ? name : `taiga:hypervisors.${name}`,
       message: `${JSON.stringify(uri)} does not answer (${why}); start libvirtd${isLocal(uri) ? ", which ./deploy.sh does," : " there"} or write a URI that answers`,
     },
   ];

@@ -3,14 +3,14 @@ import type { Problem } from "./settings";
 
 /** A libvirt that has machines of the stack. */
 export interface Hypervisor {
-  /** As pools name it. The one of a stack without `taiga:hypervisors` is called `local`. */
+  /** As pools name it. That of a stack without `taiga:hypervisors` has the name of the key its URI is from. */
   readonly name: string;
   /** @example "qemu+ssh://taiga@rack1.example.org/system" */
   readonly uri: string;
 }
 
-/** The name of the only hypervisor of a stack that lists none: its URI is libvirt:uri. */
-export const soleHypervisor = "local";
+/** The name of the only hypervisor of a stack that lists none; none that is listed can have it. */
+export const soleHypervisor = "libvirt:uri";
 
 /** libvirt's remote URIs (https://libvirt.org/uri.html), less those of other drivers. */
 const uriPattern = /^qemu(\+(ssh|tls|tcp|unix|libssh|libssh2))?:\/\/([^/?#\s]*)\/(system|session)(\?\S*)?$/;
@@ -19,6 +19,9 @@ const expectedUri =
 
 /** Whether a URI names the libvirt of this very host. */
 export const isLocal = (uri: string): boolean => (uriPattern.exec(uri)?.[3] ?? "") === "";
+
+/** Host, path and options, whoever logs in and however. */
+const placeOf = (uri: string): string => uri.replace(/^[^:]+:\/\/([^@/]*@)?/, "");
 
 /** The hypervisor's transport sends all in the clear, and asks nobody who he is. */
 export const isPlain = (uri: string): boolean => uri.startsWith("qemu+tcp:");
@@ -41,7 +44,7 @@ export function readHypervisors(given: unknown, uri: string, problems: Problem[]
     return { name, uri: one.match(uriPattern, expectedUri) };
   });
   for (const [index, { uri: one }] of listed.entries()) {
-    const first = listed.findIndex((each) => each.uri === one);
+    const first = listed.findIndex((each) => placeOf(each.uri) === placeOf(one));
     if (first < index)
       all
         .field(listed[index]?.name ?? "")

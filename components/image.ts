@@ -18,7 +18,7 @@ export function readImage(given: unknown, problems: Problem[]): ImageChoice {
 function readChoice(image: Reader): ImageChoice {
   if (typeof image.value !== "object" || Array.isArray(image.value)) {
     const name = image.oneOf(distributions);
-    return name in catalogue ? catalogue[name as PublishedImage["name"]] : { name: "debian" };
+    return pinnedOf(name) ?? { name: "debian" };
   }
   image.only(["name", "version", "source", "checksum"]);
   const name = image.field("name").oneOf(distributions);
@@ -26,8 +26,8 @@ function readChoice(image: Reader): ImageChoice {
     for (const key of ["version", "source", "checksum"].filter((each) => image.has(each)))
       image.field(key).complain("nothing: debian is built here, by images/node.yaml");
   }
-  if (!(name in catalogue)) return { name: "debian" };
-  const pinned = catalogue[name as PublishedImage["name"]];
+  const pinned = pinnedOf(name);
+  if (!pinned) return { name: "debian" };
   const read = { ...pinned, ...readVersion(image), ...readSource(image) };
   const other = read.version !== pinned.version;
   if (other && !image.has("source")) read.source = publishers[pinned.name].source(read.version);
@@ -39,6 +39,9 @@ function readChoice(image: Reader): ImageChoice {
   }
   return { ...read, ...readChecksum(image) };
 }
+
+const pinnedOf = (name: string): PublishedImage | undefined =>
+  Object.values(catalogue).find((each) => each.name === name);
 
 const readVersion = (image: Reader) =>
   image.optional("version", (value) =>

@@ -115,7 +115,7 @@ export function readSettings(raw: RawSettings): {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     complain("machines", given, "is no mapping; write one such as { count: 3, kind: auto }");
   }
-  for (const key of Object.keys(given).filter((name) => !(name in defaults.machines))) {
+  for (const key of Object.keys(given).filter((name) => !Object.hasOwn(defaults.machines, name))) {
     complain(
       `machines.${key}`,
       given[key],

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { fetchImage } from "../images/published";
+import { fetchImage, packagesFor } from "../images/published";
 import { untilAnswers } from "./answers";
 import { buildArtifactsAsRoot } from "./artifacts";
 import { cacheDir } from "./cache";
@@ -105,8 +105,7 @@ async function main(): Promise<void> {
       after: ["packages"],
       run: async (progress) => {
         const image = imageChoice(stack);
-        if (image.name !== "debian" && image.source.endsWith(".xz"))
-          await ensureHostPackages(progress, { "xz-utils": "unxz" });
+        if (image.name !== "debian") await ensureHostPackages(progress, packagesFor(image));
         await Promise.all([
           buildArtifactsAsRoot(progress),
           ...(image.name === "debian" ? [] : [fetchImage(image, progress.say)]),

@@ -30,13 +30,15 @@ export const publishers: Readonly<
   flatcar: { source: flatcarUrl, checksums: (version) => `${flatcarUrl(version)}.DIGESTS` },
   fcos: {
     source: fcosUrl,
-    checksums: () => "https://builds.coreos.fedoraproject.org/streams/stable.json",
+    checksums: (version) =>
+      `https://builds.coreos.fedoraproject.org/prod/streams/stable/builds/${version}/x86_64/meta.json`,
   },
 };
 
 /**
  * The versions a stack gets that names none. A new one replaces the machines, one at a time.
- * Flatcar's is a qcow2 image whatever its name says.
+ * Flatcar's is a qcow2 image whatever its name says. The checksums are the makers' own, Fedora's from its stream's metadata and
+ * Flatcar's from its DIGESTS, as others pin it; one that was wrong would refuse the image and let no other in.
  */
 export const catalogue: Readonly<Record<PublishedImage["name"], PublishedImage>> = {
   flatcar: {

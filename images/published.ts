@@ -8,8 +8,20 @@ import { cached } from "../deploy/cache";
 import { run } from "../deploy/run";
 import { type PublishedImage, publishedPath } from "./catalogue";
 
-/** Who unpacks a file of this ending, in place. */
-const unpackers = { ".xz": "unxz", ".bz2": "bunzip2" } as const;
+/** Who unpacks a file of this ending, in place, and the package that has it. */
+const unpackers = {
+  ".xz": { command: "unxz", package: "xz-utils" },
+  ".bz2": { command: "bunzip2", package: "bzip2" },
+} as const;
+
+const endingOf = (source: string) =>
+  Object.keys(unpackers).find((each) => source.endsWith(each)) as keyof typeof unpackers | undefined;
+
+/** What the host needs to unpack an image, as deploy/host-packages.ts takes it. */
+export function packagesFor({ source }: PublishedImage): Record<string, string> {
+  const ending = endingOf(source);
+  return ending ? { [unpackers[ending].package]: unpackers[ending].command } : {};
+}
 
 /**
  * Fetches a published image into the cache unless it is there.
@@ -21,7 +33,7 @@ export async function fetchImage(image: PublishedImage, report: (line: string) =
   const { key, disk } = publishedPath(image);
   await cached("published", key, async (work) => {
     report(`fetching ${name} ${version} from ${source}`);
-    const ending = Object.keys(unpackers).find((each) => source.endsWith(each)) as keyof typeof unpackers;
+    const ending = endingOf(source);
     const file = join(work, `disk.qcow2${ending ?? ""}`);
     const [algorithm = "", expected] = checksum.split(":");
     const hash = createHash(algorithm);
@@ -39,7 +51,7 @@ export async function fetchImage(image: PublishedImage, report: (line: string) =
       );
     if (ending) {
       report(`unpacking ${name} ${version}`);
-      await run(unpackers[ending], [file]);
+      await run(unpackers[ending].command, [file]);
     }
   });
   return disk;

@@ -86,9 +86,9 @@ export function readDaemon(section: Reader, { options, owned, owner, instead }: 
         .flatMap((key) => {
           // coreos-cloudinit took hyphens and underscores for one; an option's own spelling is that of `options`.
           const spellings = [key, key.replaceAll("_", "-"), key.replaceAll("-", "_")];
-          const other = spellings.map((each) => instead[each]).find((each) => each !== undefined);
+          const other = spellings.find((each) => Object.hasOwn(instead, each));
           return other !== undefined
-            ? [[key, other]]
+            ? [[key, instead[other] as string]]
             : spellings.some((each) => owned.test(each) && !options.includes(each))
               ? [[key, owner]]
               : [];

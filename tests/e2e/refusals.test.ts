@@ -78,9 +78,14 @@ const refusals: readonly Refusal[] = [
     says: [/taiga:link\.mode/, /"route"/, /load balancer/],
   },
   {
+    what: "containers on another host",
+    config: { "libvirt:uri": "qemu+ssh://127.0.0.1:1/system" },
+    says: [/taiga:machines\.kind: "container" is for this host alone/, /libvirt:uri is qemu\+ssh/],
+  },
+  {
     what: "production on one hypervisor, in containers",
     config: { "taiga:production": true, "taiga:protectData": true },
-    says: [/taiga:hypervisors/, /all 3 members on local/, /taiga:machines\.kind/, /write kvm/],
+    says: [/taiga:hypervisors/, /all 3 members on libvirt:uri/, /taiga:machines\.kind/, /write kvm/],
   },
   {
     what: "broken cloud-config",
@@ -107,8 +112,11 @@ const refusals: readonly Refusal[] = [
   },
   {
     what: "libvirt that is not reachable",
-    config: { "libvirt:uri": "qemu+tcp://127.0.0.1:1/system" },
-    says: [/libvirt/, /127\.0\.0\.1:1/],
+    config: {
+      "libvirt:uri": "qemu+tcp://127.0.0.1:1/system",
+      "taiga:machines": { count: 3, kind: "emulated" },
+    },
+    says: [/libvirt:uri: .*does not answer/, /127\.0\.0\.1:1/],
   },
 ];
 

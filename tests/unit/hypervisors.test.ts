@@ -15,8 +15,25 @@ const one = (raw: object, expected: RegExp) => {
 };
 
 describe("hypervisors", () => {
+  it("that a stack lists have any name, local too: each is then reached by its own URI", () => {
+    const raw = { hypervisors: { local: "qemu:///system" }, machines: { kind: "kvm" } };
+    const { settings } = readSettings({ prefix: "taiga-prod", libvirt: "qemu:///session", ...raw });
+    assert.deepEqual(settings.hypervisors, [{ name: "local", uri: "qemu:///system" }]);
+    assert.deepEqual(settings.pools[0]?.hypervisors, ["local"]);
+    const [sole] = readSettings({ prefix: "taiga-dev", libvirt: "qemu:///session" }).settings.hypervisors;
+    assert.notEqual(sole?.name, "local");
+  });
+
   it("may be several that share a bridge", () => {
     assert.deepEqual(messages({ hypervisors: two, link: { mode: "bridge", bridge: "br0" } }), []);
+  });
+
+  it("are told apart by where they are, not by who goes there and how", () => {
+    const twice = (a: string, b: string) =>
+      messages({ hypervisors: { a, b }, link: { mode: "bridge", bridge: "br0" } }).join();
+    assert.match(twice("qemu:///system", "qemu+unix:///system"), /a is the same libvirt/);
+    assert.match(twice("qemu+ssh://me@h/system", "qemu+tls://h/system"), /a is the same libvirt/);
+    assert.equal(twice("qemu:///system", "qemu+unix:///system?socket=/run/second/libvirt-sock"), "");
   });
 
   it("are on this host when their URI names none", () => {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { catalogue, type PublishedImage, publishedPath } from "../../images/catalogue";
-import { fetchImage } from "../../images/published";
+import { fetchImage, packagesFor } from "../../images/published";
 
 describe("the catalogue of images", () => {
   for (const [name, image] of Object.entries(catalogue)) {
@@ -90,6 +90,12 @@ describe("a published image", () => {
     const disk = await fetched(image(`${url}/disk.qcow2.xz`, sum(packed.stdout)));
     assert.deepEqual(readFileSync(disk), content);
     assert.deepEqual(readdirSync(join(disk, "..")), ["disk.qcow2"]);
+  });
+
+  it("says what unpacks it", () => {
+    assert.deepEqual(packagesFor(catalogue.fcos), { "xz-utils": "unxz" });
+    assert.deepEqual(packagesFor(image("file:///a.img.bz2", "")), { bzip2: "bunzip2" });
+    assert.deepEqual(packagesFor(catalogue.flatcar), {});
   });
 
   it("may come from a file", async () => {

@@ -51,9 +51,16 @@ describe("node pools", () => {
 
   it("are one without a name where a stack lists none, on the one libvirt there is", () => {
     const { settings } = readSettings({ prefix: "taiga-dev", libvirt: "qemu:///session" });
-    assert.deepEqual(settings.hypervisors, [{ name: "local", uri: "qemu:///session" }]);
+    assert.deepEqual(settings.hypervisors, [{ name: "libvirt:uri", uri: "qemu:///session" }]);
     assert.deepEqual(settings.pools, [
-      { numbers: [1, 2, 3], hypervisors: ["local"], memory: 1280, vcpus: 1, dataDisk: 4096, metadata: {} },
+      {
+        numbers: [1, 2, 3],
+        hypervisors: ["libvirt:uri"],
+        memory: 1280,
+        vcpus: 1,
+        dataDisk: 4096,
+        metadata: {},
+      },
     ]);
   });
 
