@@ -98,7 +98,7 @@ export class Cluster extends pulumi.ComponentResource {
           image: settings.machines.image,
           ignition: pulumi.secret(
             args.credentials.apply((text) =>
-              ignitionOf(parseCredentials(text), machine, planned, settings, pool),
+              ignitionOf(parseCredentials(text), machine, planned, settings, pool, kind === "emulated"),
             ),
           ),
           protectData: args.protectData ?? true,
@@ -146,6 +146,7 @@ function ignitionOf(
   planned: ReturnType<typeof plan>,
   settings: Settings,
   pool: NodePool,
+  emulated: boolean,
 ): string {
   return renderNode(
     {
@@ -161,6 +162,7 @@ function ignitionOf(
     },
     {
       distribution: settings.machines.image.name,
+      emulated,
       ...(settings.cloudConfig ? { cloudConfig: settings.cloudConfig } : {}),
       metadata: metadataOf(pool),
     },

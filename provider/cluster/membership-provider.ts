@@ -153,6 +153,7 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
  */
 async function untilUnitsAreBack(connection: Connection, { name, address }: MembershipInputs): Promise<void> {
   const fleet = new FleetClient(connection.machines, connection.ssh);
+  const begun = Date.now();
   await waitUntil(
     {
       what: `${name}: its units`,
@@ -161,7 +162,7 @@ async function untilUnitsAreBack(connection: Connection, { name, address }: Memb
       everySeconds: 2,
     },
     async () => {
-      const lacks = lacksAt(await look(connection, fleet), address).map(({ says }) => says);
+      const lacks = lacksAt(await look(connection, fleet, begun), address).map(({ says }) => says);
       return lacks.length > 0 ? lacks.join(", ") : undefined;
     },
   ).catch((error: Error) => console.error(`${error.message}; going on`));

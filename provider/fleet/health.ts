@@ -22,16 +22,37 @@ export interface Snapshot {
   readonly machines: readonly FleetMachine[];
 }
 
-/** fleetd reads all of its registry for each list: services that wait side by side look together. */
-const looks = new WeakMap<Connection, Promise<Snapshot>>();
+interface Look {
+  readonly begun: number;
+  ended: number;
+  readonly seen: Promise<Snapshot>;
+}
 
-export async function look(connection: Connection, fleet: FleetClient): Promise<Snapshot> {
-  let looking = looks.get(connection);
-  if (!looking) {
-    looking = snapshot(fleet).finally(() => looks.delete(connection));
-    looks.set(connection, looking);
+/** fleetd reads all of its registry for each list: services that wait side by side look together. */
+const looks = new WeakMap<Connection, Look>();
+
+/**
+ * What fleet knows, as somebody else may just have seen it: a look is shared while it lasts and for twice as long after.
+ * @param since milliseconds as Date.now() counts; what was seen by a look that began before does not count.
+ * @returns with it how long the look took, milliseconds.
+ */
+export async function look(
+  connection: Connection,
+  fleet: FleetClient,
+  since: number,
+): Promise<Snapshot & { readonly took: number }> {
+  let last = looks.get(connection);
+  if (!last || last.begun < since || Date.now() - last.ended > 2 * (last.ended - last.begun)) {
+    const begun = Date.now();
+    const seen = snapshot(fleet).finally(() => {
+      mine.ended = Date.now();
+    });
+    const mine: Look = { begun, ended: Number.POSITIVE_INFINITY, seen };
+    looks.set(connection, mine);
+    seen.catch(() => looks.delete(connection));
+    last = mine;
   }
-  return looking;
+  return { ...(await last.seen), took: last.ended - last.begun };
 }
 
 export async function snapshot(fleet: FleetClient): Promise<Snapshot> {
@@ -112,17 +133,17 @@ export async function untilActive(
   let lacks: Lack[] = [];
   let tries = 0;
   const failing = new Failing();
+  const begun = Date.now();
   const lacking = async (): Promise<string | undefined> => {
-    const asked = Date.now();
-    lacks = lacksOf(await look(connection, fleet), names);
-    const isQuick = Date.now() - asked < quick;
+    const { took, ...seen } = await look(connection, fleet, begun);
+    lacks = lacksOf(seen, names);
     if (lacks.length === 0) {
       await sleep(patience.settleSeconds * 1000);
-      lacks = lacksOf(await look(connection, fleet), names);
+      lacks = lacksOf(await look(connection, fleet, Date.now()), names);
     }
     if (lacks.length === 0) return undefined;
     tries += 1;
-    if (isQuick && tries <= nudges)
+    if (took < quick && tries <= nudges)
       await Promise.all([...new Set(lacks.map(({ unit }) => unit))].map((unit) => nudge(fleet, unit)));
     if (failing.lasting(lacks)) throw new GivenUp(says(lacks));
     return says(lacks);
