@@ -134,9 +134,12 @@ async function main(): Promise<void> {
   write(`\n${table}\n`);
 
   const { stdout } = await run("pulumi", ["stack", "output", "--json", "--stack", stack], { env });
-  const { url, caCertificate } = JSON.parse(stdout) as { url: string; caCertificate: string };
-  for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, url), caCertificate, write);
-  write(`Taiga answers at ${url}`);
+  const { url, caCertificate = "" } = JSON.parse(stdout) as { url?: string; caCertificate?: string };
+  if (url === undefined) write("The program has no output `url`: nothing is asked to answer.");
+  else {
+    for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, url), caCertificate, write);
+    write(`Taiga answers at ${url}`);
+  }
   write(`For pulumi in this shell: eval "$(./deploy.sh ${stack === "dev" ? "" : `${stack} `}--print-env)"`);
 }
 
