@@ -70,6 +70,7 @@ describe("the program of an emulated cluster", () => {
       cluster,
       credentials,
       application: settings.application,
+      services: "all",
       tls: { kind: "issued", days: 365 },
     });
     url = await new Promise((resolve) => taiga.url.apply(resolve));
