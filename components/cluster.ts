@@ -39,8 +39,10 @@ export interface ClusterArgs {
 export class Cluster extends pulumi.ComponentResource {
   readonly machines: readonly Machine[];
   readonly ready: cluster.Readiness;
-  /** Where users come in: what `taiga:link` has as its entry, else the first machine. */
+  /** Where users come in: what `taiga:link` has as its entry, else an address that moves between the machines. */
   readonly entry: string;
+  /** Whether the entry is the machines' own to move. */
+  readonly floating: boolean;
 
   constructor(name: string, args: ClusterArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:cluster:Cluster", name, {}, options);
@@ -52,7 +54,10 @@ export class Cluster extends pulumi.ComponentResource {
       cidr: settings.network,
       count: Math.max(...numbers),
       numbers,
+      entry: settings.entry,
     });
+    this.floating = settings.link.entry === undefined;
+    this.entry = settings.link.entry ?? planned.entry;
     const members = planned.machines.map((machine) => ({ name: machine.name, address: machine.address }));
     const configuration = new cluster.Configuration(
       name,
@@ -93,7 +98,7 @@ export class Cluster extends pulumi.ComponentResource {
           image: settings.machines.image,
           ignition: pulumi.secret(
             args.credentials.apply((text) =>
-              ignitionOf(parseCredentials(text), machine, planned, settings, pool),
+              ignitionOf(parseCredentials(text), machine, planned, settings, pool, kind === "emulated"),
             ),
           ),
           protectData: args.protectData ?? true,
@@ -116,7 +121,6 @@ export class Cluster extends pulumi.ComponentResource {
       );
       return made;
     });
-    this.entry = settings.link.entry ?? planned.machines[0]?.address ?? "localhost";
     this.ready = new cluster.Readiness(
       name,
       {
@@ -142,6 +146,7 @@ function ignitionOf(
   planned: ReturnType<typeof plan>,
   settings: Settings,
   pool: NodePool,
+  emulated: boolean,
 ): string {
   return renderNode(
     {
@@ -157,6 +162,7 @@ function ignitionOf(
     },
     {
       distribution: settings.machines.image.name,
+      emulated,
       ...(settings.cloudConfig ? { cloudConfig: settings.cloudConfig } : {}),
       metadata: metadataOf(pool),
     },

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { hostProblems, machineKind } from "./host";
 import type { MachineKind, Settings } from "./settings";
 import { problemLine, readStack } from "./stack-config";
+import type { TlsSettings } from "./tls-settings";
 
 /**
  * Reads and checks the stack's configuration, and what it asks of the host, before any resource is declared.
@@ -13,10 +14,11 @@ export function readConfig(): {
   kind: MachineKind;
   credentials: pulumi.Output<string>;
   protectData: boolean;
+  tls: TlsSettings;
 } {
   const stack = pulumi.getStack();
   const config = pulumi.runtime.allConfig();
-  const { settings, protectData, problems, warnings } = readStack(
+  const { settings, tls, protectData, problems, warnings } = readStack(
     config,
     { project: pulumi.getProject(), stack },
     (path) => readFileSync(path, "utf8"),
@@ -38,5 +40,5 @@ export function readConfig(): {
     const message = '"container" isolates machines less than virtual ones; write auto where the host has KVM';
     pulumi.log.warn(problemLine(stack, { field: "taiga:machines.kind", message }));
   }
-  return { settings, kind, credentials, protectData };
+  return { settings, kind, credentials, protectData, tls };
 }

@@ -3,6 +3,7 @@ import { CloudConfigError } from "../nodes/cloud-config";
 import { exampleValues } from "../nodes/placeholders";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { renderNode } from "../nodes/render";
+import { type ApplicationSettings, readApplication } from "./application-settings";
 import { type Hypervisor, isLocal, readHypervisors } from "./hypervisors";
 import { readImage } from "./image";
 import { type Link, readLink } from "./link";
@@ -19,6 +20,8 @@ export interface Settings {
   readonly machines: MachineSettings;
   /** The cluster's network, a private CIDR of /27 or larger. Default: 10.77.0.0/24. */
   readonly network: string;
+  /** The address that users know; it moves between the machines. Default: the network's sixth, as in 10.77.0.5. */
+  readonly entry: string;
   /** flannel's network for containers, a CIDR that holds a /24 for each machine. Default: 10.244.0.0/16. */
   readonly containers: string;
   /** The folder that holds every volume of the stack. Default: /var/lib/taiga/PREFIX. */
@@ -36,6 +39,7 @@ export interface Settings {
    * @example "#cloud-config\nwrite_files:\n  - path: /etc/motd\n    content: hello"
    */
   readonly cloudConfig?: string;
+  readonly application: ApplicationSettings;
 }
 
 /** What all machines have, unless their pool says otherwise. */
@@ -59,6 +63,7 @@ export interface RawSettings {
   readonly prefix: string;
   readonly machines?: unknown;
   readonly network?: string;
+  readonly entry?: string;
   readonly containers?: string;
   readonly pool?: string;
   /** The URI of the only hypervisor, where none are listed. */
@@ -67,6 +72,10 @@ export interface RawSettings {
   readonly pools?: unknown;
   readonly link?: unknown;
   readonly production?: boolean;
+  readonly services?: string;
+  readonly back?: unknown;
+  readonly features?: unknown;
+  readonly email?: unknown;
   readonly cloudConfig?: string;
 }
 
@@ -81,6 +90,7 @@ export const defaults = {
 const fields = [
   ...["prefix", "machines", "network", "containers", "pool", "cloudConfig", "protectData", "credentials"],
   ...["hypervisors", "pools", "link", "production", "images", "endpoints"],
+  ...["entry", "tls", "services", "back", "features", "email"],
 ];
 
 /** Fields that nothing reads: a typing error would otherwise pass for a setting. */
@@ -172,7 +182,11 @@ export function readSettings(raw: RawSettings): {
   const network = raw.network ?? defaults.network;
   const containers = raw.containers ?? defaults.containers;
   const highest = Math.max(...placed.map(({ number }) => number));
-  attempt("network", () => plan({ prefix: raw.prefix, cidr: network, count: highest }));
+  const place = { prefix: raw.prefix, cidr: network, count: highest };
+  const planned = attempt("network", () => plan(place));
+  const { entry } = raw;
+  if (planned && entry !== undefined) attempt("entry", () => plan({ ...place, entry }));
+  const application = readApplication(raw, members, complain);
   const inner = attempt("containers", () => parseCidr(containers));
   const outer = problems.some(({ field }) => field === "taiga:network") ? undefined : parseCidr(network);
   if (inner && inner.prefixLength > 21)
@@ -208,6 +222,7 @@ export function readSettings(raw: RawSettings): {
       prefix: raw.prefix,
       machines,
       network,
+      entry: entry ?? planned?.entry ?? "",
       containers,
       pool,
       hypervisors,
@@ -215,6 +230,7 @@ export function readSettings(raw: RawSettings): {
       link,
       production: raw.production ?? false,
       ...(cloudConfig ? { cloudConfig } : {}),
+      application,
     },
     problems,
     warnings,

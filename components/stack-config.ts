@@ -1,11 +1,14 @@
 import { productionFindings } from "./production";
 import { type Problem, readSettings, type Settings, unknownFields } from "./settings";
+import { readTls, type TlsSettings } from "./tls-settings";
 
 /** A stack's configuration as the engine hands it on: every value a text, mappings as JSON. */
 export type StackConfig = Readonly<Record<string, string>>;
 
 export interface StackReading {
   readonly settings: Settings;
+  /** The gateways' certificate. */
+  readonly tls: TlsSettings;
   /** Whether data volumes are protected from deletion. */
   readonly protectData: boolean;
   /** With any of these nothing is made. Each has the field, its value and what to write instead. */
@@ -51,19 +54,26 @@ export function readStack(
     hypervisors: mapping("hypervisors"),
     pools: mapping("pools"),
     link: mapping("link"),
+    ...optional("entry"),
+    ...optional("services"),
+    back: mapping("back"),
+    features: mapping("features"),
+    email: mapping("email"),
     production: boolean("production", false),
     ...(cloudConfig === undefined ? {} : { cloudConfig }),
   });
   const protectData = boolean("protectData", true);
-  problems.push(...read.problems);
+  const { tls, ...ofTls } = readTls(mapping("tls"), read.settings.link.entry ?? read.settings.entry);
+  problems.push(...read.problems, ...ofTls.problems);
   // What production asks is asked of settings that are right in themselves.
   const production =
     problems.length === 0 ? productionFindings(read.settings, protectData) : { problems: [], warnings: [] };
   return {
     settings: read.settings,
+    tls,
     protectData,
     problems: [...problems, ...production.problems],
-    warnings: [...read.warnings, ...production.warnings],
+    warnings: [...read.warnings, ...ofTls.warnings, ...production.warnings],
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { formatAddress, parseCidr } from "./cidr";
+import { type Cidr, formatAddress, parseCidr } from "./cidr";
 
 export { type Cidr, formatAddress, overlaps, parseCidr } from "./cidr";
 
@@ -19,7 +19,7 @@ export interface Plan {
   readonly netmask: string;
   /** The host's own address on the cluster's network. */
   readonly gateway: string;
-  /** Kept free for an entry address that moves between machines. */
+  /** The address that users know: it moves between the machines, with a gateway that answers. */
   readonly entry: string;
   /** The bridge's name on the host; the kernel takes 15 characters at most. */
   readonly bridge: string;
@@ -42,14 +42,17 @@ export interface PlanArgs {
   readonly count: number;
   /** The machines' numbers where they have gaps, as those of several pools may; `count` is then the highest. */
   readonly numbers?: readonly number[];
+  /** Another entry address than the network's sixth. */
+  readonly entry?: string;
 }
 
 /**
  * Names and addresses of a cluster, from its prefix, network and size alone: static, so that nothing has to be
  * discovered and a replaced machine is found where it was.
- * @throws Error when the network has no room for the machines, or the prefix cannot begin a host name.
+ * @throws Error when the network has no room for the machines, the prefix cannot begin a host name, or the entry address
+ * is not free.
  */
-export function plan({ prefix, cidr, count, numbers }: PlanArgs): Plan {
+export function plan({ prefix, cidr, count, numbers, entry }: PlanArgs): Plan {
   if (!prefixPattern.test(prefix)) {
     const better =
       prefix
@@ -72,6 +75,7 @@ export function plan({ prefix, cidr, count, numbers }: PlanArgs): Plan {
         `${room} for ${count} machines; write a /${needed} or larger, such as "${larger}/${needed}"`,
     );
   }
+  const usual = formatAddress(network.first + 5);
   const hash = createHash("sha256").update(prefix).digest("hex");
   const hex = (byte: number) => byte.toString(16).padStart(2, "0");
   return {
@@ -80,7 +84,7 @@ export function plan({ prefix, cidr, count, numbers }: PlanArgs): Plan {
     prefixLength: network.prefixLength,
     netmask: formatAddress(2 ** 32 - 2 ** (32 - network.prefixLength)),
     gateway: formatAddress(network.first + 1),
-    entry: formatAddress(network.first + 5),
+    entry: entry === undefined ? usual : checkedEntry(entry, network, count, usual),
     bridge: `tg${hash.slice(0, 8)}`,
     machines: (numbers ?? Array.from({ length: count }, (_, index) => index + 1)).map((number) => ({
       index: number - 1,
@@ -89,4 +93,25 @@ export function plan({ prefix, cidr, count, numbers }: PlanArgs): Plan {
       mac: `52:54:00:${hash.slice(8, 10)}:${hash.slice(10, 12)}:${hex(number)}`, // QEMU's own prefix
     })),
   };
+}
+
+/** An entry address must be in the network and nobody's: not the host's, not a machine's. */
+function checkedEntry(entry: string, network: Cidr, count: number, usual: string): string {
+  const refuse = (why: string): never => {
+    throw new Error(
+      `${JSON.stringify(entry)} ${why}; write a free address of ${network.text}, such as "${usual}"`,
+    );
+  };
+  let address: number;
+  try {
+    address = parseCidr(`${entry}/32`).first;
+  } catch {
+    return refuse("is no IPv4 address");
+  }
+  if (address <= network.first || address >= network.last)
+    return refuse(`is no host's address in ${network.text}`);
+  if (address === network.first + 1) return refuse("is the host's own");
+  const machine = address - network.first - firstMachine;
+  if (machine >= 0 && machine < count) return refuse(`is machine ${machine + 1}'s`);
+  return entry;
 }

@@ -9,14 +9,14 @@ import { translate } from "./translate";
 
 export type { NodeValues } from "./placeholders";
 
-const template = join(__dirname, "node.yaml");
-
 /** What a stack and a pool add to the node's own description. */
 export interface NodeAdditions {
   /** What the machine boots. Default: debian. */
   readonly distribution?: Distribution;
   /** The stack's own cloud-config, laid over the node's as nodes/merge.ts says. It may use the placeholders too. */
   readonly cloudConfig?: string;
+  /** Whether the machine's processor is emulated, for which each question costs a second. Default: false. */
+  readonly emulated?: boolean;
   /** What fleet is to know of the machine beside `index` and `name`. @example { disk: "ssd" } */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -27,16 +27,14 @@ export interface NodeAdditions {
  */
 export function renderNode(
   values: NodeValues,
-  { distribution = "debian", cloudConfig, metadata = {} }: NodeAdditions = {},
+  { distribution = "debian", cloudConfig, emulated = false, metadata = {} }: NodeAdditions = {},
 ): string {
   const { overlay, machineIdByKernel } = differences[distribution];
-  const own = parseCloudConfig(readFileSync(template, "utf8"), { source: "nodes/node.yaml", values });
-  const parts = [adapted(own, distribution)];
-  if (overlay !== undefined) {
-    const source = `nodes/distributions/${overlay}`;
-    const text = readFileSync(join(__dirname, "distributions", overlay), "utf8");
-    parts.push(parseCloudConfig(text, { source, values }));
-  }
+  const read = (file: string) =>
+    parseCloudConfig(readFileSync(join(__dirname, file), "utf8"), { source: `nodes/${file}`, values });
+  const parts = [adapted(read("node.yaml"), distribution)];
+  if (overlay !== undefined) parts.push(read(`distributions/${overlay}`));
+  if (emulated) parts.push(read("emulated.yaml"));
   if (Object.keys(metadata).length > 0) parts.push(metadataConfig(metadata));
   if (cloudConfig?.trim()) parts.push(parseCloudConfig(cloudConfig, { source: "taiga:cloudConfig", values }));
   const ignition = translate(parts.reduce(merge));

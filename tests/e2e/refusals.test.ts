@@ -99,14 +99,14 @@ const refusals: readonly Refusal[] = [
   },
   {
     what: "a broken unit file",
-    unit: { file: "units/taiga-db.service", edit: (text) => `${text}\nthis is no assignment\n` },
-    says: [/units\/taiga-db\.service:\d+/, /this is no assignment/],
+    unit: { file: "units/taiga-db@.service", edit: (text) => `${text}\nthis is no assignment\n` },
+    says: [/units\/taiga-db@\.service:\d+/, /this is no assignment/],
   },
   {
     what: "a bad X-Fleet combination",
     unit: {
       file: "units/taiga-gateway.service",
-      edit: (text) => `${text}\n[X-Fleet]\nMachineOf=taiga-db.service\n`,
+      edit: (text) => `${text}\n[X-Fleet]\nMachineOf=taiga-db@1.service\n`,
     },
     says: [/units\/taiga-gateway\.service/, /MachineOf/, /Global/],
   },

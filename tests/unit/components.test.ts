@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
+import { servicesOn } from "../../components/application-settings";
+import { readSettings } from "../../components/settings";
 import { createCredentials } from "../../provider/credentials";
 
 interface Made {
@@ -9,6 +11,8 @@ interface Made {
   readonly inputs: Record<string, unknown>;
 }
 const made: Made[] = [];
+/** Marks a secret among the inputs (pulumi's sdk/nodejs/runtime/rpc.ts). */
+const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 
 pulumi.runtime.setMocks(
   {
@@ -32,6 +36,8 @@ const one = (type: string, name: string): Record<string, unknown> => {
 
 describe("the program of an emulated cluster", () => {
   let url: string;
+  /** Names of what a second Taiga, of the core alone, made. */
+  let core: string[];
 
   before(async () => {
     // Components load after the mocks are set, as Pulumi's testing guide asks.
@@ -41,10 +47,13 @@ describe("the program of an emulated cluster", () => {
     const { Taiga } = (await import(
       "../../components/taiga.js"
     )) as typeof import("../../components/taiga.js");
-    const { readSettings } = (await import(
-      "../../components/settings.js"
-    )) as typeof import("../../components/settings.js");
-    const { settings } = readSettings({ prefix: "taiga-test", network: "10.50.0.0/24" });
+    const { settings } = readSettings({
+      prefix: "taiga-test",
+      network: "10.50.0.0/24",
+      back: { instances: 3 },
+      features: { telemetry: true, importers: ["jira"] },
+      email: { host: "mail.example.org", password: "hidden" },
+    });
     const credentials = pulumi.secret(JSON.stringify(await createCredentials()));
     const cluster = new Cluster("taiga-test", {
       settings,
@@ -58,8 +67,24 @@ describe("the program of an emulated cluster", () => {
         },
       },
     });
-    const taiga = new Taiga("taiga", { cluster, credentials });
+    const taiga = new Taiga("taiga", {
+      cluster,
+      credentials,
+      application: settings.application,
+      services: "all",
+      tls: { kind: "issued", days: 365 },
+    });
     url = await new Promise((resolve) => taiga.url.apply(resolve));
+    const before = made.length;
+    const small = new Taiga("small", {
+      cluster,
+      credentials,
+      application: settings.application,
+      services: "core",
+      tls: { kind: "issued", days: 365 },
+    });
+    await new Promise((resolve) => small.url.apply(resolve));
+    core = made.splice(before).map(({ name }) => name);
   });
 
   it("has the dynamic resources' provider configured before anything that machines need", () => {
@@ -86,6 +111,29 @@ describe("the program of an emulated cluster", () => {
       ["overlay", "data", "payload"].map((disk) => ({ volumeId: `taiga-test-2-${disk}-id` })),
     );
     assert.equal(domain.coreosIgnition, "taiga-test-2-ignition-id");
+  });
+
+  it("has of the core one member of the database, and nothing that is behind the broker", () => {
+    const services = core.filter((name) => /^taiga-[a-z]+(@\d+)?\.service$/.test(name));
+    assert.deepEqual(
+      services.filter((name) => name.startsWith("taiga-db")),
+      ["taiga-db@1.service"],
+    );
+    for (const name of ["taiga-back@1.service", "taiga-front@2.service", "taiga-gateway.service"])
+      assert.ok(services.includes(name), name);
+    assert.deepEqual(
+      core.filter((name) => /^taiga-(broker|async|beat|events|protected)/.test(name)),
+      [],
+    );
+  });
+
+  it("runs the core where machines are emulated, unless told otherwise", () => {
+    const { settings } = readSettings({ prefix: "p" });
+    assert.equal(servicesOn("emulated", settings.application), "core");
+    assert.equal(servicesOn("kvm", settings.application), "all");
+    assert.equal(servicesOn("container", settings.application), "all");
+    const whole = readSettings({ prefix: "p", services: "all" }).settings.application;
+    assert.equal(servicesOn("emulated", whole), "all");
   });
 
   it("lets a transform reach child resources, by function and by overlay", () => {
@@ -122,7 +170,10 @@ describe("the program of an emulated cluster", () => {
   it("registers configuration, units of every instance and gates", () => {
     const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ inputs }) => inputs.name);
     for (const unit of [
-      "taiga-db.service",
+      "taiga-db@1.service",
+      "taiga-db@3.service",
+      "taiga-broker@3.service",
+      "taiga-ambassador.service",
       "taiga-back@1.service",
       "taiga-back@2.service",
       "taiga-back-discovery@2.service",
@@ -130,11 +181,24 @@ describe("the program of an emulated cluster", () => {
     ]) {
       assert.ok(units.includes(unit), unit);
     }
-    assert.deepEqual(one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units, [
-      "taiga-db.service",
-      "taiga-db-discovery.service",
-    ]);
+    assert.deepEqual(
+      one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units,
+      ["", "-discovery"].flatMap((kind) => [1, 2, 3].map((index) => `taiga-db${kind}@${index}.service`)),
+    );
     assert.equal(one("pulumi-nodejs:dynamic/etcd:Key", "/taiga/config/database/postgres_db").value, "taiga");
+  });
+
+  it("gives passwords of the database and the broker as secrets of their own, the members' apart from the clients'", () => {
+    const passwords = of("pulumi-nodejs:dynamic/etcd:Key")
+      .filter(({ name }) => /\/(database|broker)(-member)?\/.*(pass|cookie)/.test(name))
+      .map(({ name, inputs }) => ({ name, value: inputs.value as { value?: string } }));
+    assert.equal(passwords.length, 6, passwords.map(({ name }) => name).join());
+    const clients = passwords.filter(({ name }) => /\/(database|broker)\//.test(name));
+    assert.deepEqual(clients.map(({ name }) => name).sort(), [
+      "/taiga/config/broker/rabbitmq_pass",
+      "/taiga/config/database/postgres_password",
+    ]);
+    assert.equal(new Set(passwords.map(({ value }) => JSON.stringify(value))).size, passwords.length);
   });
 
   it("stores a dynamic resource's code as a short require", () => {
@@ -144,5 +208,42 @@ describe("the program of an emulated cluster", () => {
     }
   });
 
-  it("answers on the first machine", () => assert.equal(url, "http://10.50.0.11/"));
+  it("answers at the entry address, over TLS", () => assert.equal(url, "https://10.50.0.5/"));
+
+  it("starts as many instances of the API as were asked for", () => {
+    const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ inputs }) => String(inputs.name));
+    assert.deepEqual(units.filter((unit) => /^taiga-back@/.test(unit)).sort(), [
+      "taiga-back@1.service",
+      "taiga-back@2.service",
+      "taiga-back@3.service",
+    ]);
+    assert.equal(units.filter((unit) => /^taiga-front@/.test(unit)).length, 2);
+  });
+
+  it("has a key for each feature flag and mail setting, and the machines for the entry address", () => {
+    const value = (path: string) => one("pulumi-nodejs:dynamic/etcd:Key", `/taiga/config/${path}`).value;
+    assert.equal(value("features/enable_telemetry"), "True");
+    assert.equal(value("features/public_register_enabled"), "False");
+    assert.equal(value("features/enable_jira_importer"), "True");
+    assert.equal(value("features/enable_trello_importer"), "False");
+    assert.equal(value("email/email_backend"), "django.core.mail.backends.smtp.EmailBackend");
+    assert.equal(value("entry/address"), "10.50.0.5");
+    assert.equal(value("entry/machines"), "10.50.0.11 10.50.0.12 10.50.0.13");
+  });
+
+  it("gives secrets to the engine as secrets", () => {
+    for (const path of ["gateway/tls", "email/email_host_password", "back/taiga_secret_key"]) {
+      const { value } = one("pulumi-nodejs:dynamic/etcd:Key", `/taiga/config/${path}`);
+      assert.equal(
+        (value as Record<string, unknown>)["4dabf18193072939515e22adb298388d"],
+        secretSignature,
+        path,
+      );
+    }
+  });
+
+  it("asks for one certificate, for the entry address and every machine's", () => {
+    const { addresses, days } = one("pulumi-nodejs:dynamic/tls:Certificate", "taiga-gateway");
+    assert.deepEqual([addresses, days], [["10.50.0.5", "10.50.0.11", "10.50.0.12", "10.50.0.13"], 365]);
+  });
 });

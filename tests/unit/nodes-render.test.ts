@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { nodeImage } from "../../images/artifacts";
 import { CloudConfigError } from "../../nodes/cloud-config";
 import type { Ignition } from "../../nodes/ignition";
-import { type NodeValues, renderNode } from "../../nodes/render";
+import { type NodeAdditions, type NodeValues, renderNode } from "../../nodes/render";
 
 const values: NodeValues = {
   name: "taiga-dev-1",
@@ -171,4 +171,12 @@ coreos:
     assert.equal(`${stdout}${stderr}`, "");
     assert.equal(status, 0);
   }
+});
+
+test("fleet writes less where its machine is emulated, and what a stack says still wins", () => {
+  const fleet = (additions: NodeAdditions) => JSON.stringify(JSON.parse(renderNode(values, additions)));
+  assert.match(fleet({}), /FLEET_AGENT_TTL=30s/);
+  assert.match(fleet({ emulated: true }), /FLEET_AGENT_TTL=90s/);
+  const cloudConfig = "#cloud-config\ncoreos: {fleet: {agent_ttl: 10s}}";
+  assert.match(fleet({ emulated: true, cloudConfig }), /FLEET_AGENT_TTL=10s/);
 });
