@@ -51,5 +51,5 @@ on "$FIRST" "set -e; mkdir /tmp/units; cd /tmp/units; tar -x
   fleetctl start -no-block ./*.service >/dev/null
   until [ \"\$(fleetctl list-units -no-legend -fields active | grep -cx active)\" = $ACTIVE ]; do sleep 0.3; done" <units.tar
 for page in $PAGES; do
-  until curl -fs -o /dev/null --max-time 5 "$page"; do sleep 0.3; done
+  until curl -fs --cacert ca.crt -o /dev/null --max-time 5 "$page"; do sleep 0.3; done
 done
