@@ -59,7 +59,10 @@ const dockerOf = (spec: ContainerSpec): string => join(spec.folder, "docker");
 function remove(spec: ContainerSpec): void {
   const names = (...which: string[]) => virsh("list", "--name", ...which).split("\n");
   try {
-    if (names().includes(spec.name)) virsh("destroy", spec.name);
+    if (names().includes(spec.name)) {
+      killInit(spec.name);
+      virsh("destroy", spec.name);
+    }
   } catch (error) {
     if (names().includes(spec.name)) throw error; // it may have ended by itself meanwhile
   }
@@ -67,6 +70,16 @@ function remove(spec: ContainerSpec): void {
   const root = join(spec.folder, "root");
   while (isMounted(root)) execFileSync("umount", ["-l", root]);
   rmSync(spec.folder, { recursive: true, force: true });
+}
+
+/**
+ * libvirt begins with SIGTERM, on which systemd only starts itself anew, and waits ten seconds before it kills. The kernel ends
+ * all of a container with its init, the one child of libvirt's controller, whose process is the domain's number.
+ */
+function killInit(name: string): void {
+  const controller = virsh("domid", name).trim();
+  for (const pid of readFileSync(`/proc/${controller}/task/${controller}/children`, "utf8").split(" "))
+    if (Number(pid) > 1) process.kill(Number(pid), "SIGKILL");
 }
 
 /** https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html: the fifth field, blanks as \\040. */
