@@ -44,7 +44,7 @@ export class Cluster extends pulumi.ComponentResource {
     const members = planned.machines.map((machine) => ({ name: machine.name, address: machine.address }));
     const configuration = new cluster.Configuration(
       name,
-      { prefix: settings.prefix },
+      { prefix: settings.prefix, machines: members.map((machine) => machine.name) },
       { parent: this, deletedWith: this },
     );
     const network = new ClusterNetwork(

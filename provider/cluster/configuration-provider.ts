@@ -1,15 +1,24 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
+import { changeOfShape } from "./shape";
 
 export interface ConfigurationInputs {
   readonly prefix: string;
+  /** Names of the machines. */
+  readonly machines: readonly string[];
 }
 
+/** Says in a preview what a cluster that grows or shrinks will do, in order. */
 export async function diff(
   _id: string,
   old: ConfigurationInputs,
   news: ConfigurationInputs,
 ): Promise<dynamic.DiffResult> {
-  return { changes: old.prefix !== news.prefix, replaces: [] };
+  const change = changeOfShape(old.machines ?? news.machines, news.machines);
+  if (change) console.error(change);
+  return {
+    changes: old.prefix !== news.prefix || old.machines?.join() !== news.machines.join(),
+    replaces: [],
+  };
 }
 
 export async function create(

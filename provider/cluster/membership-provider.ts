@@ -5,9 +5,11 @@ import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
 import { howToJoin, memberEnvironment, memberFile } from "./bootstrap";
 import { certificateFile, isEnding, newCertificate, usableUntil } from "./certificate";
+import { backToWork, leave } from "./departure";
 import { readFiles, writeFiles } from "./files";
 import { clusterLacks, etcdLacks, fleetMachines } from "./health";
 import { ReplacementLock } from "./lock";
+import { initialCluster, listMembers, type Member, memberOf, promote, quorumLacks } from "./members";
 
 export interface MembershipInputs {
   readonly name: string;
@@ -109,13 +111,17 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
   if (!found[memberFile]) await join(connection, machine, inputs.members);
 
   await connection.ssh.succeed(machine, "sudo systemctl start --no-block taiga.target");
-  await waitUntil({ what: `${name}: etcd`, timeoutSeconds: patience.join, lookAt: lookAt("etcd") }, () =>
-    etcdLacks(connection, machine),
+  await waitUntil(
+    { what: `${name}: etcd`, timeoutSeconds: patience.join, lookAt: lookAt("etcd") },
+    async () => {
+      const lacks = await etcdLacks(connection, machine);
+      // A learner refuses what needs a quorum, and says why.
+      if (!lacks || !/learner/.test(lacks)) return lacks;
+      return (await promote(connection, machine)) ?? etcdLacks(connection, machine);
+    },
   );
-  const { members } = (await connection.etcd.run((etcd) => etcd.cluster.memberList({}))) as {
-    members: { ID: string; name: string; peerURLs: string[] }[];
-  };
-  const cluster = members.flatMap(({ name, peerURLs }) => peerURLs.map((url) => `${name}=${url}`)).join(",");
+  const members = await listMembers(connection);
+  const cluster = initialCluster(members, inputs.members);
   const environment = memberEnvironment({ cluster, state: "existing" });
   if (found[memberFile] !== environment)
     await writeFiles(connection.ssh, machine, { [memberFile]: { content: environment, mode: "0644" } });
@@ -132,7 +138,7 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
     async () => (await clusterLacks(connection, [machine])) ?? dockerLacks(connection, machine),
   );
 
-  const member = members.find(({ peerURLs }) => peerURLs.includes(`https://${machine.address}:2380`));
+  const member = memberOf(members, machine);
   const present = (await fleetMachines(connection, [machine])).find(
     ({ primaryIP }) => primaryIP === machine.address,
   );
@@ -205,25 +211,58 @@ export async function update(
 async function drain(_id: string, state: MembershipState): Promise<void> {
   const connection = connected();
   const machine = connection.at(state);
-  // What was taken out of the configuration is no part of the whole any more.
-  const others = state.members
-    .filter((each) => each.address !== state.address && connection.isPlanned(each))
-    .map((each) => connection.at(each));
+  // What was taken out of the configuration has no successor.
+  const leaves = !connection.isPlanned(machine);
+  const what = `${state.name}: to ${leaves ? "leave" : "be replaced"}`;
   await lock.acquire(connection, state.name, patience.turn);
   try {
     await waitUntil(
       {
-        what: `${state.name}: to be replaced`,
+        what,
         timeoutSeconds: patience.whole,
         lookAt: "the machines it names: all others must be whole before one goes",
       },
-      () => clusterLacks(connection, others),
+      () => othersLack(connection, machine, leaves),
     );
+    if (leaves) await leave(connection, machine, what);
+    else await stop(connection, machine, what);
   } catch (error) {
-    // It was not touched. The turn goes to the next: the machine that is not whole may be that one.
+    // It is as it was. The turn goes to the next: the machine that is not whole may be that one.
     await lock.release(connection, state.name).catch(() => {});
     throw error;
   }
+  await connection.ssh.drop(machine);
+  // Nobody comes in the place of a machine that left, to let the lock go.
+  if (leaves) await lock.release(connection, state.name);
+}
+
+/**
+ * What the others lack: those of today's configuration that are members already, whatever there was when this machine was
+ * made. Members that are leaving too need not be whole, as long as there is a quorum without them.
+ */
+async function othersLack(
+  connection: Connection,
+  machine: Machine,
+  leaves: boolean,
+): Promise<string | undefined> {
+  const members = await listMembers(connection);
+  const others = connection.machines.filter(
+    (each) => each.address !== machine.address && memberOf(members, each),
+  );
+  const lacks = await clusterLacks(connection, others);
+  if (lacks) return lacks;
+  const goes = memberOf(members, machine);
+  const rest = members.filter((each) => each !== goes && !others.some((other) => memberOf([each], other)));
+  const silent = new Set<Member>();
+  for (const each of rest) {
+    const address = new URL(each.peerURLs[0] as string).hostname;
+    if (await etcdLacks(connection, connection.at({ name: each.name, address }))) silent.add(each);
+  }
+  return quorumLacks(members, goes, leaves, (each) => !silent.has(each));
+}
+
+/** Ends what runs on a machine that another will be in the place of, with the same data. */
+async function stop(connection: Connection, machine: Machine, what: string): Promise<void> {
   // A machine that is dead already has nothing to empty.
   await connection.ssh
     .exec(
@@ -231,18 +270,11 @@ async function drain(_id: string, state: MembershipState): Promise<void> {
       "sudo sh -c 'systemctl stop fleet; systemctl stop docker.socket docker flanneld etcd; sync'",
       { timeoutSeconds: 120 },
     )
-    .catch((error: Error) => console.error(`${state.name}: not drained: ${error.message}`));
-  if (interruption.aborted) {
-    // The engine will not take the machine away now, so it goes back to work.
-    await connection.ssh
-      .succeed(machine, "sudo systemctl start --no-block taiga.target")
-      .catch((error: Error) => console.error(`${state.name}: not started again: ${error.message}`));
-    await lock.release(connection, state.name).catch(() => {});
-    throw new Interrupted(`${state.name}: to be replaced`);
-  }
-  await connection.ssh.drop(machine);
-  // Nobody comes in the place of a machine that is no longer planned, to let the lock go.
-  if (!connection.isPlanned(state)) await lock.release(connection, state.name);
+    .catch((error: Error) => console.error(`${machine.name}: not drained: ${error.message}`));
+  if (!interruption.aborted) return;
+  // The engine will not take the machine away now, so it goes back to work.
+  await backToWork(connection, machine);
+  throw new Interrupted(what);
 }
 
 export { drain as delete };

@@ -62,7 +62,8 @@ function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState
   return [{ unit: name, machine, ...(state && { state }), says: `${name} on ${machine.primaryIP} is ${is}` }];
 }
 
-function isEligible(unit: FleetUnit, machine: FleetMachine): boolean {
+/** Whether a machine has the metadata a unit asks for. */
+export function isEligible(unit: FleetUnit, machine: FleetMachine): boolean {
   const wanted = requiredMetadata(unit.options.filter(({ section }) => section === "X-Fleet"));
   return [...wanted].every(([key, values]) => values.has(machine.metadata?.[key] ?? ""));
 }
