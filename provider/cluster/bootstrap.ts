@@ -36,11 +36,11 @@ export async function howToJoin(
     env === undefined || env === memberEnvironment({ cluster, state: "new" });
   const running = await runningMembers(connection, others).catch(() => undefined);
   if (running) {
-    const mine = memberOf(running, machine);
+    const mine = memberOf(running.members, machine);
     // A member announces its client URLs when it first starts: one of a new cluster that has not is this machine's own.
     const waiting = mine !== undefined && mine.clientURLs.length === 0;
     if (waiting && seen.every((env) => env !== undefined && isNew(env))) return { cluster, state: "new" };
-    return { cluster: await addLearner(connection, machine, running, planned), state: "existing" };
+    return { cluster: await addLearner(connection, machine, running), state: "existing" };
   }
   return seen.every(isNew) ? { cluster, state: "new" } : undefined;
 }
@@ -54,16 +54,23 @@ async function membershipOn(ssh: SshPool, machine: Machine): Promise<string | un
   }
 }
 
+interface Running {
+  /** A machine whose etcd answers, and has a quorum. */
+  readonly by: Machine;
+  readonly members: readonly Member[];
+}
+
 async function runningMembers(
   connection: Connection,
   others: readonly Machine[],
-): Promise<Member[] | undefined> {
+): Promise<Running | undefined> {
   for (const other of others) {
     const client = await connection.etcd.member(other).catch(() => undefined);
     if (!client) continue;
     try {
       await within(5_000, client.get("/taiga/health").exec()); // only a cluster with a quorum counts
-      return (await client.cluster.memberList({ linearizable: true })).members as Member[];
+      const { members } = await client.cluster.memberList({ linearizable: true });
+      return { by: other, members: members as Member[] };
     } catch {
       // this one has none; ask the next
     } finally {
@@ -73,16 +80,23 @@ async function runningMembers(
   return undefined;
 }
 
-/** etcd refuses a second learner: machines that join at the same time come here until it is their turn. */
+/**
+ * etcd refuses a second learner, and anybody in the first seconds after its members have connected: machines that join at
+ * the same time come here again until it is their turn.
+ */
 async function addLearner(
   connection: Connection,
   machine: Machine,
-  running: readonly Member[],
-  planned: readonly Machine[],
+  { by, members }: Running,
 ): Promise<string> {
-  const etcd = await connection.etcd.client();
-  const isPlanned = (member: Member) => connection.machines.some((each) => memberOf([member], each));
-  for (const { ID } of inTheWay(running, machine, isPlanned)) await etcd.cluster.memberRemove({ ID });
-  const { members } = await etcd.cluster.memberAdd({ peerURLs: [peerUrl(machine)], isLearner: true });
-  return initialCluster(members as Member[], planned);
+  // A client of its own: a refusal may close it to all calls for a while.
+  const etcd = await connection.etcd.member(by);
+  try {
+    const isPlanned = (member: Member) => connection.machines.some((each) => memberOf([member], each));
+    for (const { ID } of inTheWay(members, machine, isPlanned)) await etcd.cluster.memberRemove({ ID });
+    const added = await etcd.cluster.memberAdd({ peerURLs: [peerUrl(machine)], isLearner: true });
+    return initialCluster(added.members as Member[], connection.machines);
+  } finally {
+    etcd.close();
+  }
 }
