@@ -14,6 +14,6 @@ export function changeOfShape(before: readonly string[], after: readonly string[
     go.length > 0 &&
     `warning: ${after.length} of ${before.length} machines stay: ${go.join(", ")} leave at the end of the update, one at a time. ` +
       "For each: all that stay are whole, fleet moves its units, etcd lets its member go, then the machine is deleted and its data " +
-      "volume with it (a protected one stops the update before anything is touched)";
+      "volume with it (a protected one stops the update before anything is taken away)";
   return [grows, shrinks].filter(Boolean).join("\n") || undefined;
 }

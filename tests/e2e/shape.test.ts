@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FleetClient } from "../../provider/clients/fleet";
@@ -36,6 +37,8 @@ describe("a cluster that changes its shape", { timeout: 40 * 60_000 }, () => {
   const first = () => cluster.connection.machines[0] as Machine;
   const fleet = () => new FleetClient([first()], cluster.connection.ssh);
   const names = (count: number) => Array.from({ length: count }, (_, index) => `taiga-${name}-${index + 1}`);
+
+  const data = (index: number) => `/var/lib/taiga/taiga-${name}/taiga-${name}-${index}-data`;
 
   const setCount = async (count: number) => {
     await cluster.stack.pulumi("config", "set", "--path", "taiga:machines.count", String(count));
@@ -126,6 +129,20 @@ describe("a cluster that changes its shape", { timeout: 40 * 60_000 }, () => {
     await isWhole(5);
   });
 
+  it("does not shrink while a data volume that would go is protected", async () => {
+    const protect = (value: boolean) =>
+      cluster.stack.pulumi("config", "set", "taiga:protectData", String(value));
+    await protect(true);
+    await up();
+    await setCount(3);
+    await assert.rejects(cluster.stack.pulumi("preview"), /taiga-e2es-[45]-data.*protected/s);
+    await assert.rejects(up(), /protected/);
+    await protect(false);
+    await setCount(5);
+    await up();
+    await isWhole(5);
+  });
+
   it("shrinks to three: says so first, and moves the units of machines that leave", async () => {
     const units = ["n@1", "n@2", "n@3", "n@4", "n@5", "n@6"].map((unit) => `${unit}.service`);
     const start = { section: "Service", name: "ExecStart", value: "/bin/sleep infinity" };
@@ -148,6 +165,7 @@ describe("a cluster that changes its shape", { timeout: 40 * 60_000 }, () => {
     assert.match(await up(), /taiga-e2es-5: ends with it, bound to it: bound\.service/);
     assert.deepEqual((await active()).map((each) => each.name).sort(), units);
     await isWhole(3);
+    assert.ok(existsSync(data(3)) && !existsSync(data(4)) && !existsSync(data(5)), "data of those that left");
     await fleet().remove("bound.service");
   });
 
