@@ -3,7 +3,8 @@ import type { Connection } from "../connection";
 import { readFiles } from "./files";
 import { initialCluster, inTheWay, type Member, memberOf, peerUrl, within } from "./members";
 
-export const memberFile = "/var/lib/data/etcd/member.env";
+export const memberFolder = "/var/lib/data/etcd";
+export const memberFile = `${memberFolder}/member.env`;
 
 /** How a machine starts its etcd the first time: with all of a new cluster, or into one that runs. */
 export interface Joining {
@@ -43,6 +44,20 @@ export async function howToJoin(
     return { cluster: await addLearner(connection, machine, running), state: "existing" };
   }
   return seen.every(isNew) ? { cluster, state: "new" } : undefined;
+}
+
+/**
+ * Whether the others run a cluster that this machine is no member of. What it has on its data volume is then a member's that
+ * etcd let go, and never takes back: it must join as a blank machine does.
+ */
+export async function wasRemoved(
+  connection: Connection,
+  machine: Machine,
+  planned: readonly Machine[],
+): Promise<boolean> {
+  const others = planned.filter(({ address }) => address !== machine.address);
+  const running = await runningMembers(connection, others);
+  return running !== undefined && memberOf(running.members, machine) === undefined;
 }
 
 /** What a machine's data volume knows of its membership; undefined on a blank one, null where nobody answers. */

@@ -4,6 +4,7 @@ import type { Connection } from "../connection";
 import { snapshot } from "../fleet/health";
 import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
+import { memberFolder } from "./bootstrap";
 import { notEmptied, placesOn } from "./emptying";
 import { removeMember } from "./members";
 
@@ -14,24 +15,21 @@ const patience = 180;
  * Takes a machine out of the cluster for good, when the others are whole: fleet moves its units, etcd lets the member go while
  * it still runs, so that a quorum never waits for it, and what it knew of the cluster is deleted from its data volume.
  * May be repeated from wherever it was cut off.
- * @throws Interrupted when it was interrupted before etcd let the member go; the machine is back at work then.
+ * @throws Interrupted when it was interrupted before etcd let the member go. Whatever it throws, the machine is back at work.
  */
 export async function leave(connection: Connection, machine: Machine, what: string): Promise<void> {
   try {
     await empty(connection, machine);
+    if (interruption.aborted) throw new Interrupted(what);
+    await removeMember(connection, machine);
   } catch (error) {
     await backToWork(connection, machine);
     throw error;
   }
-  if (interruption.aborted) {
-    await backToWork(connection, machine);
-    throw new Interrupted(what);
-  }
-  await removeMember(connection, machine);
   await tryOn(
     connection,
     machine,
-    "systemctl stop docker.socket docker flanneld etcd; rm -rf /var/lib/data/etcd /var/lib/data/flannel; sync",
+    `systemctl stop docker.socket docker flanneld etcd; rm -rf ${memberFolder} /var/lib/data/flannel; sync`,
   );
   await giveUpSubnet(connection, machine);
 }

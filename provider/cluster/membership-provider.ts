@@ -3,7 +3,7 @@ import type { Machine } from "../clients/ssh";
 import { type ConfigReader, Connection } from "../connection";
 import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
-import { howToJoin, memberEnvironment, memberFile } from "./bootstrap";
+import { howToJoin, memberEnvironment, memberFile, memberFolder, wasRemoved } from "./bootstrap";
 import { certificateFile, isEnding, newCertificate, usableUntil } from "./certificate";
 import { backToWork, leave } from "./departure";
 import { readFiles, writeFiles } from "./files";
@@ -108,7 +108,16 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
     // On a machine that has booted as a member already, they run with the certificate it had.
     if (found[memberFile]) await restartHolders(connection, machine);
   }
-  if (!found[memberFile]) await join(connection, machine, inputs.members);
+  const planned = inputs.members.map((each) => connection.at(each));
+  if (found[memberFile] && (await wasRemoved(connection, machine, planned))) {
+    await connection.ssh.succeed(
+      machine,
+      `sudo sh -c 'systemctl stop fleet docker.socket docker flanneld etcd; rm -rf ${memberFolder}'`,
+      { timeoutSeconds: 120 },
+    );
+    delete found[memberFile];
+  }
+  if (!found[memberFile]) await join(connection, machine, planned);
 
   await connection.ssh.succeed(machine, "sudo systemctl start --no-block taiga.target");
   await waitUntil(
@@ -165,7 +174,6 @@ async function dockerLacks(connection: Connection, machine: Machine): Promise<st
 }
 
 async function join(connection: Connection, machine: Machine, planned: readonly Machine[]): Promise<void> {
-  const machines = planned.map((each) => connection.at(each));
   await waitUntil(
     {
       what: `${machine.name}: joining etcd`,
@@ -173,7 +181,7 @@ async function join(connection: Connection, machine: Machine, planned: readonly 
       lookAt: "the other machines: they must boot, or hold a quorum",
     },
     async () => {
-      const joining = await howToJoin(connection, machine, machines);
+      const joining = await howToJoin(connection, machine, planned);
       if (!joining) return "the other machines neither run a cluster nor are all blank";
       const content = memberEnvironment(joining);
       await writeFiles(connection.ssh, machine, { [memberFile]: { content, mode: "0644" } });
@@ -191,6 +199,19 @@ async function renew(connection: Connection, machine: Machine): Promise<Date> {
 /** etcd reads its certificate at each connection; these have read it once. Containers go on without them. */
 async function restartHolders(connection: Connection, machine: Machine): Promise<void> {
   await connection.ssh.succeed(machine, "sudo systemctl try-restart --no-block fleet flanneld");
+}
+
+/**
+ * A machine that etcd knows no more is to be brought in again: somebody took it out, or an update that did not end. While no
+ * quorum answers, nothing is said about anybody.
+ */
+export async function read(
+  id: string,
+  props?: MembershipState,
+): Promise<dynamic.ReadResult<Partial<MembershipState>>> {
+  if (!props) return {};
+  const members = await listMembers(connected()).catch(() => undefined);
+  return members && !memberOf(members, props) ? {} : { id, props };
 }
 
 /** The only change that is not a replacement: a certificate that soon ends. */

@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FleetClient } from "../../provider/clients/fleet";
 import type { Machine } from "../../provider/clients/ssh";
-import { listMembers } from "../../provider/cluster/members";
+import { listMembers, removeMember } from "../../provider/cluster/members";
 import { snapshot } from "../../provider/fleet/health";
 import { TestCluster } from "../support/cluster";
 import { Ledger } from "../support/ledger";
@@ -120,6 +120,13 @@ describe("a cluster that changes its shape", { timeout: 40 * 60_000 }, () => {
     await killedWhen((voters, learners) => voters === 1 && learners === 1);
     await ledger.goesOn(3);
     await cluster.stack.deploy();
+    await isWhole(3);
+  });
+
+  it("brings in a machine again whose member was taken out of etcd", async () => {
+    const [, , third] = cluster.connection.machines as [Machine, Machine, Machine];
+    await removeMember(cluster.connection, third);
+    await cluster.stack.pulumi("up", "--yes", "--skip-preview", "--refresh");
     await isWhole(3);
   });
 
