@@ -128,8 +128,11 @@ async function main(): Promise<void> {
   write(`\n${table}\n`);
 
   const { stdout } = await run("pulumi", ["stack", "output", "url", "--stack", stack], { env });
-  for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, stdout.trim()).href);
-  write(`Taiga answers at ${stdout.trim()}`);
+  const url = stdout.trim();
+  if (URL.canParse(url)) {
+    for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, url).href);
+    write(`Taiga answers at ${url}`);
+  } else write(url); // a program without Taiga says so in its place
   write(`For pulumi in this shell: eval "$(./deploy.sh ${stack === "dev" ? "" : `${stack} `}--print-env)"`);
 }
 
