@@ -2,7 +2,7 @@ import { Cluster } from "./components/cluster";
 import { readConfig } from "./components/config";
 import { Taiga } from "./components/taiga";
 
-const { settings, kind, credentials, protectData } = readConfig();
+const { settings, kind, credentials, protectData, tls } = readConfig();
 
 const cluster = new Cluster(settings.prefix, {
   settings,
@@ -10,9 +10,11 @@ const cluster = new Cluster(settings.prefix, {
   credentials,
   protectData,
 });
-const taiga = new Taiga("taiga", { cluster, credentials });
+const taiga = new Taiga("taiga", { cluster, credentials, tls, application: settings.application });
 
 export const url = taiga.url;
+/** What a client trusts, unless the stack has a certificate of its own. */
+export const caCertificate = taiga.caCertificate;
 export const images = taiga.images;
 export const machines = cluster.machines.map(({ name, address, hypervisor, image }) => ({
   name,

@@ -1,3 +1,4 @@
+import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
 import { plan } from "../nodes/plan";
 import { renderNode } from "../nodes/render";
@@ -10,8 +11,10 @@ import {
   parseCredentials,
 } from "../provider/credentials";
 import { digest } from "./digest";
+import { type Hypervisor, soleHypervisor } from "./hypervisors";
 import { Machine, type MachineTransforms } from "./machine";
 import { ClusterNetwork, type ClusterNetworkArgs } from "./network";
+import { type NodePool, placements } from "./node-pools";
 import type { MachineKind, Settings } from "./settings";
 
 export interface ClusterArgs {
@@ -36,51 +39,78 @@ export interface ClusterArgs {
 export class Cluster extends pulumi.ComponentResource {
   readonly machines: readonly Machine[];
   readonly ready: cluster.Readiness;
+  /** Where users come in: what `taiga:link` has as its entry, else an address that moves between the machines. */
+  readonly entry: string;
+  /** Whether the entry is the machines' own to move. */
+  readonly floating: boolean;
 
   constructor(name: string, args: ClusterArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:cluster:Cluster", name, {}, options);
     const { settings, kind, transform } = args;
-    const planned = plan({ prefix: settings.prefix, cidr: settings.network, count: settings.machines.count });
+    const placed = placements(settings.pools);
+    const numbers = placed.map(({ number }) => number);
+    const planned = plan({
+      prefix: settings.prefix,
+      cidr: settings.network,
+      count: Math.max(...numbers),
+      numbers,
+      entry: settings.entry,
+    });
+    this.floating = settings.link.entry === undefined;
+    this.entry = settings.link.entry ?? planned.entry;
     const members = planned.machines.map((machine) => ({ name: machine.name, address: machine.address }));
     const configuration = new cluster.Configuration(
       name,
       { prefix: settings.prefix, machines: members.map((machine) => machine.name) },
       { parent: this, deletedWith: this },
     );
-    const network = new ClusterNetwork(
-      name,
-      {
-        plan: planned,
-        pool: settings.pool,
-        disks: kind !== "container",
-        ...(transform?.network ? { transform: transform.network } : {}),
-      },
-      { parent: this, dependsOn: configuration },
-    );
+    const hypervisors = settings.hypervisors
+      .filter(({ name: each }) => placed.some(({ hypervisor }) => hypervisor === each))
+      .map((each) => {
+        const within = { parent: this, ...providerOf(each, this) };
+        const network = new ClusterNetwork(
+          each.name === soleHypervisor ? name : `${name}-${each.name}`,
+          {
+            plan: planned,
+            pool: settings.pool,
+            link: settings.link,
+            image: settings.machines.image,
+            disks: kind !== "container",
+            ...(transform?.network ? { transform: transform.network } : {}),
+          },
+          { ...within, dependsOn: configuration },
+        );
+        return { ...each, within, network };
+      });
     const memberships: cluster.Membership[] = [];
-    this.machines = planned.machines.map((machine) => {
+    this.machines = planned.machines.map((machine, at) => {
+      const { pool, hypervisor } = placed[at] as (typeof placed)[number];
+      const on = hypervisors.find((each) => each.name === hypervisor) as (typeof hypervisors)[number];
       const made = new Machine(
         machine.name,
         {
           planned: machine,
           kind,
-          settings: settings.machines,
-          network,
+          settings: pool,
+          network: on.network,
           pool: settings.pool,
-          libvirt: settings.libvirt,
+          libvirt: on.uri,
+          image: settings.machines.image,
           ignition: pulumi.secret(
-            args.credentials.apply((text) => ignitionOf(parseCredentials(text), machine, planned, settings)),
+            args.credentials.apply((text) =>
+              ignitionOf(parseCredentials(text), machine, planned, settings, pool, kind === "emulated"),
+            ),
           ),
           protectData: args.protectData ?? true,
           ...(transform?.machine ? { transform: transform.machine } : {}),
         },
-        { parent: this },
+        on.within,
       );
       memberships.push(
         new cluster.Membership(
           machine.name,
           {
-            ...(members[machine.index] as (typeof members)[number]),
+            ...(members[at] as (typeof members)[number]),
             machineRevision: made.revision,
             members,
             containers: settings.containers,
@@ -105,11 +135,18 @@ export class Cluster extends pulumi.ComponentResource {
   }
 }
 
+/** A stack that lists its hypervisors has a provider for each; one that lists none has the engine's own. */
+function providerOf({ name, uri }: Hypervisor, parent: pulumi.Resource): { provider?: libvirt.Provider } {
+  return name === soleHypervisor ? {} : { provider: new libvirt.Provider(name, { uri }, { parent }) };
+}
+
 function ignitionOf(
   credentials: Credentials,
   machine: ReturnType<typeof plan>["machines"][number],
   planned: ReturnType<typeof plan>,
   settings: Settings,
+  pool: NodePool,
+  emulated: boolean,
 ): string {
   return renderNode(
     {
@@ -117,12 +154,21 @@ function ignitionOf(
       index: String(machine.index + 1),
       address: machine.address,
       prefixLength: String(planned.prefixLength),
-      gateway: planned.gateway,
+      gateway: settings.link.gateway ?? planned.gateway,
       mac: machine.mac,
       machineId: machineId(credentials, machine.name),
       operatorKey: operatorPublicKey(credentials),
       hostKey: hostKey(credentials, machine.address).privateKey,
     },
-    settings.cloudConfig,
+    {
+      distribution: settings.machines.image.name,
+      emulated,
+      ...(settings.cloudConfig ? { cloudConfig: settings.cloudConfig } : {}),
+      metadata: metadataOf(pool),
+    },
   );
 }
+
+/** A machine's metadata in fleet beside those all machines have. */
+const metadataOf = ({ name, metadata }: NodePool): Record<string, string> =>
+  name === undefined ? {} : { pool: name, ...metadata };

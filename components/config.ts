@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { hostProblems, machineKind } from "./host";
-import { type MachineKind, type Problem, readSettings, type Settings, unknownFields } from "./settings";
+import type { MachineKind, Settings } from "./settings";
+import { problemLine, readStack } from "./stack-config";
+import type { TlsSettings } from "./tls-settings";
 
 /**
  * Reads and checks the stack's configuration, and what it asks of the host, before any resource is declared.
@@ -12,58 +14,31 @@ export function readConfig(): {
   kind: MachineKind;
   credentials: pulumi.Output<string>;
   protectData: boolean;
+  tls: TlsSettings;
 } {
-  const config = new pulumi.Config("taiga");
   const stack = pulumi.getStack();
-  const raw = {
-    prefix: config.get("prefix") ?? `${pulumi.getProject()}-${stack}`,
-    machines: config.getObject<unknown>("machines"),
-    network: config.get("network"),
-    containers: config.get("containers"),
-    pool: config.get("pool"),
-    libvirt: new pulumi.Config("libvirt").get("uri"),
-  };
-  const extra = cloudConfigOf(config.get("cloudConfig"));
-  const { settings, problems, warnings } = readSettings({ ...raw, cloudConfig: extra.text });
+  const config = pulumi.runtime.allConfig();
+  const { settings, tls, protectData, problems, warnings } = readStack(
+    config,
+    { project: pulumi.getProject(), stack },
+    (path) => readFileSync(path, "utf8"),
+  );
   const { kind, problems: kindProblems } = machineKind(settings);
-  const all = [
-    ...unknownFields(Object.keys(pulumi.runtime.allConfig())),
-    ...extra.problems,
-    ...problems,
-    ...kindProblems,
-    ...(problems.length === 0 ? hostProblems(settings, kind) : []),
-  ];
-  const credentials = config.getSecret("credentials");
+  const all = [...problems, ...kindProblems, ...(problems.length === 0 ? hostProblems(settings, kind) : [])];
+  const credentials = config["taiga:credentials"]
+    ? new pulumi.Config("taiga").getSecret("credentials")
+    : undefined;
   if (!credentials)
     all.push({
       field: "taiga:credentials",
       message: `is missing; ./deploy.sh ${stack} makes it, or npm run credentials -- ${stack}`,
     });
-  const file = `Pulumi.${stack}.yaml`;
   if (all.length > 0 || !credentials)
-    throw new pulumi.RunError(all.map((problem) => line(file, problem)).join("\n"));
-  for (const warning of warnings) pulumi.log.warn(line(file, warning));
+    throw new pulumi.RunError(all.map((problem) => problemLine(stack, problem)).join("\n"));
+  for (const warning of warnings) pulumi.log.warn(problemLine(stack, warning));
   if (kind === "container" && stack !== "dev") {
-    pulumi.log.warn(
-      `${file} taiga:machines.kind: "container" isolates machines less than virtual ones; write auto where the host has KVM`,
-    );
+    const message = '"container" isolates machines less than virtual ones; write auto where the host has KVM';
+    pulumi.log.warn(problemLine(stack, { field: "taiga:machines.kind", message }));
   }
-  const protectData = config.getBoolean("protectData") ?? stack !== "dev";
-  return { settings, kind, credentials, protectData };
-}
-
-/** A problem of one of the project's own files names that file itself. */
-const line = (file: string, { field, message }: Problem) =>
-  /^nodes\//.test(field) ? `${field}: ${message}` : `${file} ${field}: ${message}`;
-
-/** Cloud-config stands in the stack's file itself, or in a file that it names, from the project's folder on. */
-function cloudConfigOf(value = ""): { text?: string; problems: Problem[] } {
-  if (value === "" || value.includes("\n") || value.startsWith("#")) return { text: value, problems: [] };
-  try {
-    return { text: readFileSync(value, "utf8"), problems: [] };
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    const message = `${JSON.stringify(value)} cannot be read (${why}); write a file's path, or YAML that begins with #cloud-config`;
-    return { problems: [{ field: "taiga:cloudConfig", message }] };
-  }
+  return { settings, kind, credentials, protectData, tls };
 }

@@ -3,25 +3,30 @@ import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { probeKvm } from "../deploy/kvm-probe";
 import { nodeImage, payload } from "../images/artifacts";
+import { publishedPath } from "../images/catalogue";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { containerUri } from "./container-domain";
 import { freeNetwork, hostNetworks } from "./host-networks";
+import { type Hypervisor, isLocal, soleHypervisor } from "./hypervisors";
 import type { MachineKind, Problem, Settings } from "./settings";
 
 /** What of a stack's settings this host cannot give, found at preview and before anything is touched. */
 export function hostProblems(settings: Settings, kind: MachineKind): Problem[] {
+  const { hypervisors, link } = settings;
+  const here = hypervisors.some(({ uri }) => isLocal(uri));
   return [
-    ...networkProblems(settings),
-    ...poolProblems(settings),
-    ...libvirtProblems(settings.libvirt),
+    ...(here && link.mode === "nat" ? networkProblems(settings) : []),
+    ...(here ? poolProblems(settings) : []),
+    ...hypervisors.flatMap(libvirtProblems),
     ...(kind === "container" ? containerProblems() : []),
-    ...artifactProblems(),
+    ...artifactProblems(settings),
   ];
 }
 
 export function machineKind(settings: Settings): { kind: MachineKind; problems: Problem[] } {
   const { kind } = settings.machines;
   if (kind === "emulated" || kind === "container") return { kind, problems: [] };
+  if (kind === "kvm" && !settings.hypervisors.some(({ uri }) => isLocal(uri))) return { kind, problems: [] };
   const { works, reason } = probeKvm();
   if (works) return { kind: "kvm", problems: [] };
   const problem = {
@@ -32,9 +37,9 @@ export function machineKind(settings: Settings): { kind: MachineKind; problems: 
 }
 
 /** Another network than this stack's own bridge must not have the addresses: its hosts would be out of reach. */
-function networkProblems({ network, containers, prefix, machines }: Settings): Problem[] {
+function networkProblems({ network, containers, prefix }: Settings): Problem[] {
   const wanted = parseCidr(network);
-  const { bridge } = plan({ prefix, cidr: network, count: machines.count });
+  const { bridge } = plan({ prefix, cidr: network, count: 1 });
   const others = hostNetworks().filter((other) => other.interface !== bridge);
   const inner = parseCidr(containers);
   const remedy = (what: string) => `write another private network${what}`;
@@ -73,13 +78,13 @@ function poolProblems({ pool }: Settings): Problem[] {
   }
 }
 
-function libvirtProblems(uri: string): Problem[] {
+function libvirtProblems({ name, uri }: Hypervisor): Problem[] {
   const why = silenceOf(uri);
   if (why === undefined) return [];
   return [
     {
-      field: "libvirt:uri",
-      message: `${JSON.stringify(uri)} does not answer (${why}); start libvirtd, which ./deploy.sh does, or write a URI that answers`,
+      field: name === soleHypervisor ? name : `taiga:hypervisors.${name}`,
+      message: `${JSON.stringify(uri)} does not answer (${why}); start libvirtd${isLocal(uri) ? ", which ./deploy.sh does," : " there"} or write a URI that answers`,
     },
   ];
 }
@@ -104,14 +109,20 @@ function silenceOf(uri: string): string | undefined {
   return status === 0 ? undefined : (error?.message ?? stderr.split("\n")[0] ?? "").trim();
 }
 
-function artifactProblems(): Problem[] {
-  return existsSync(nodeImage().dir) && existsSync(payload().dir)
-    ? []
-    : [
-        {
-          field: "taiga:machines.image",
-          message:
-            '"debian" is not built yet, or its description has changed since; run ./deploy.sh, which builds it',
-        },
-      ];
+function artifactProblems({ machines: { image } }: Settings): Problem[] {
+  const field = "taiga:machines.image";
+  const problems: Problem[] = [];
+  // The payload is made with the image built here, whatever the machines boot.
+  if (!existsSync(nodeImage().dir) || !existsSync(payload().dir))
+    problems.push({
+      field,
+      message:
+        '"debian" is not built yet, or its description has changed since; run ./deploy.sh, which builds it',
+    });
+  if (image.name !== "debian" && !existsSync(publishedPath(image).dir))
+    problems.push({
+      field,
+      message: `"${image.name}" ${image.version} is not in the cache; run ./deploy.sh, which fetches it from ${image.source}`,
+    });
+  return problems;
 }

@@ -1,6 +1,6 @@
 import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
-import { nodeImage } from "../images/artifacts";
+import { bootImage } from "../images/artifacts";
 import { digest } from "./digest";
 import type { MachineArgs, MadeMachine } from "./machine";
 import { defaults } from "./settings";
@@ -13,7 +13,7 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
   const { planned, settings, network, transform } = args;
   const boot = network.boot;
   if (!boot) throw new Error(`machine ${planned.name}: its network was made without boot volumes`);
-  const image = nodeImage();
+  const image = bootImage(args.image ?? { name: "debian" });
   const pool = network.pool.name;
   const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
 
@@ -73,12 +73,15 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
         vcpu: settings.vcpus,
         running: true,
         autostart: true,
-        kernel: boot.kernel.id,
-        initrd: boot.initrd.id,
-        // Words without a value last: as the provider reads them back, or each preview shows a change. The kernel would have
-        // Docker load an AppArmor profile into it, for each container a compiler's run of seconds where it is emulated.
-        cmdlines: [{ console: "ttyS0", apparmor: "0" }, { _: "quiet" }],
+        ...(boot.direct && {
+          kernel: boot.direct.kernel.id,
+          initrd: boot.direct.initrd.id,
+          // Words without a value last: as the provider reads them back, or each preview shows a change. The kernel would have
+          // Docker load an AppArmor profile into it, for each container a compiler's run of seconds where it is emulated.
+          cmdlines: [{ console: "ttyS0", apparmor: "0" }, { _: "quiet" }],
+        }),
         coreosIgnition: ignition.id,
+        ...(image.fwCfgName && { fwCfgName: image.fwCfgName }),
         disks: [{ volumeId: overlay.id }, { volumeId: data.id }, { volumeId: payload.id }],
         networkInterfaces: [{ networkId: network.network.id, mac: planned.mac.toUpperCase() }],
         consoles: [{ type: "pty", targetType: "serial", targetPort: "0" }],
@@ -89,7 +92,7 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
   return {
     domain,
     revision: pulumi.all([overlay.name, payload.name, domain.id]).apply((parts) => digest(parts.join())),
-    image: `debian-${image.key}`,
+    image: image.label,
     hypervisor: args.libvirt ?? defaults.libvirt,
   };
 }

@@ -1,11 +1,13 @@
 import type * as command from "@pulumi/command";
 import type * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
+import type { ImageChoice } from "../images/catalogue";
 import type { PlannedMachine } from "../nodes/plan";
 import { containerMachine } from "./machine-container";
+import type { MachineSize } from "./machine-size";
 import { virtualMachine } from "./machine-virtual";
 import type { ClusterNetwork } from "./network";
-import type { MachineKind, MachineSettings } from "./settings";
+import type { MachineKind } from "./settings";
 import type { Transform } from "./transform";
 
 export interface MachineArgs {
@@ -13,13 +15,15 @@ export interface MachineArgs {
   readonly planned: PlannedMachine;
   readonly kind: MachineKind;
   /** Memory (MiB), virtual CPUs, size of the data disk (MiB). */
-  readonly settings: MachineSettings;
+  readonly settings: MachineSize;
   /** What it is on and boots from; for virtual machines made with `disks`. */
   readonly network: ClusterNetwork;
   /** Folder of the stack's storage pool. @example "/var/lib/taiga/taiga-dev" */
   readonly pool: string;
   /** URI of the libvirt that has virtual machines. Default: qemu:///system. */
   readonly libvirt?: string;
+  /** What a virtual machine boots. Default: the image built here. */
+  readonly image?: ImageChoice;
   /** Rendered Ignition, JSON. A secret: it holds the host key. A change replaces the machine, never its data. */
   readonly ignition: pulumi.Output<string>;
   /** Whether the data volume is protected from deletion. */
@@ -44,7 +48,7 @@ export interface MadeMachine {
   readonly domain: pulumi.Resource;
   /** Changes when the machine is another one under the same name. */
   readonly revision: pulumi.Output<string>;
-  /** Distribution and content, as in `debian-1cc7fafe9fe6`. */
+  /** Distribution and content or version, as in `debian-1cc7fafe9fe6`. */
   readonly image: string;
   /** The libvirt URI under which virsh finds it. */
   readonly hypervisor: string;

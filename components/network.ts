@@ -1,19 +1,25 @@
 import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
-import { type NodeImage, nodeImage, type Payload, payload } from "../images/artifacts";
+import { type BootImage, bootImage, type Payload, payload } from "../images/artifacts";
+import type { ImageChoice } from "../images/catalogue";
 import type { Plan } from "../nodes/plan";
+import type { Link } from "./link";
 import { type Transform, transformed } from "./transform";
 
 export interface ClusterNetworkArgs {
   readonly plan: Plan;
   /** Folder of the storage pool on the hypervisor; made by the pool, and gone with it. */
   readonly pool: string;
+  /** Whether libvirt makes a network of its own, or has one over a bridge that is there. Default: a NAT network. */
+  readonly link?: Link;
+  /** What virtual machines boot. Default: the image built here. */
+  readonly image?: ImageChoice;
   /** Whether virtual machines will boot from it: container machines need no disks. */
   readonly disks: boolean;
   readonly transform?: {
     readonly network?: Transform<libvirt.NetworkArgs>;
     readonly pool?: Transform<libvirt.PoolArgs>;
-    /** Each of the four volumes that machines boot from; the name tells which. */
+    /** Each of the volumes that machines boot from, four at most; the name tells which. */
     readonly volume?: Transform<libvirt.VolumeArgs>;
   };
 }
@@ -21,8 +27,8 @@ export interface ClusterNetworkArgs {
 /** What every virtual machine of a cluster boots from, each volume named by its content. */
 export interface BootVolumes {
   readonly base: libvirt.Volume;
-  readonly kernel: libvirt.Volume;
-  readonly initrd: libvirt.Volume;
+  /** Of an image without a boot loader. */
+  readonly direct?: { readonly kernel: libvirt.Volume; readonly initrd: libvirt.Volume };
   readonly payload: libvirt.Volume;
 }
 
@@ -40,15 +46,7 @@ export class ClusterNetwork extends pulumi.ComponentResource {
       ...transformed(
         transform?.network,
         `${name}-network`,
-        {
-          name: plan.prefix,
-          mode: "nat",
-          bridge: plan.bridge,
-          addresses: [plan.cidr],
-          dhcp: { enabled: false }, // every address is planned
-          dns: { enabled: true },
-          autostart: true,
-        },
+        networkOf(plan, args.link),
         // A component does not hand this on; machines come after it by their network.
         { parent: this, ...(options?.dependsOn ? { dependsOn: options.dependsOn } : {}) },
       ),
@@ -61,14 +59,15 @@ export class ClusterNetwork extends pulumi.ComponentResource {
         { parent: this },
       ),
     );
-    if (args.disks) this.boot = this.bootVolumes(name, nodeImage(), payload(), transform?.volume);
+    const image = bootImage(args.image ?? { name: "debian" });
+    if (args.disks) this.boot = this.bootVolumes(name, image, payload(), transform?.volume);
 
     this.registerOutputs({ network: this.network.name, pool: this.pool.name });
   }
 
   private bootVolumes(
     name: string,
-    image: NodeImage,
+    image: BootImage,
     contents: Payload,
     transform: Transform<libvirt.VolumeArgs> | undefined,
   ): BootVolumes {
@@ -81,11 +80,30 @@ export class ClusterNetwork extends pulumi.ComponentResource {
           { parent: this },
         ),
       );
+    const { direct } = image;
     return {
-      base: volume("base", image.key, image.rootImage, "qcow2"),
-      kernel: volume("kernel", image.key, image.kernel, "raw"),
-      initrd: volume("initrd", image.key, image.initrd, "raw"),
+      base: volume("base", image.key, image.disk, "qcow2"),
+      ...(direct && {
+        direct: {
+          kernel: volume("kernel", image.key, direct.kernel, "raw"),
+          initrd: volume("initrd", image.key, direct.initrd, "raw"),
+        },
+      }),
       payload: volume("payload", contents.key, contents.image, "raw"),
     };
   }
+}
+
+function networkOf({ prefix, bridge, cidr }: Plan, link?: Link): libvirt.NetworkArgs {
+  if (link?.bridge !== undefined)
+    return { name: prefix, mode: "bridge", bridge: link.bridge, autostart: true };
+  return {
+    name: prefix,
+    mode: "nat",
+    bridge,
+    addresses: [cidr],
+    dhcp: { enabled: false }, // every address is planned
+    dns: { enabled: true },
+    autostart: true,
+  };
 }

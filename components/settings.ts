@@ -1,7 +1,14 @@
+import type { ImageChoice } from "../images/catalogue";
 import { CloudConfigError } from "../nodes/cloud-config";
 import { exampleValues } from "../nodes/placeholders";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { renderNode } from "../nodes/render";
+import { type ApplicationSettings, readApplication } from "./application-settings";
+import { type Hypervisor, isLocal, readHypervisors } from "./hypervisors";
+import { readImage } from "./image";
+import { type Link, readLink } from "./link";
+import { type MachineSize, readSize } from "./machine-size";
+import { type NodePool, placements, readPools } from "./node-pools";
 
 export type MachineKind = "kvm" | "emulated" | "container";
 
@@ -13,32 +20,36 @@ export interface Settings {
   readonly machines: MachineSettings;
   /** The cluster's network, a private CIDR of /27 or larger. Default: 10.77.0.0/24. */
   readonly network: string;
+  /** The address that users know; it moves between the machines. Default: the network's sixth, as in 10.77.0.5. */
+  readonly entry: string;
   /** flannel's network for containers, a CIDR that holds a /24 for each machine. Default: 10.244.0.0/16. */
   readonly containers: string;
   /** The folder that holds every volume of the stack. Default: /var/lib/taiga/PREFIX. */
   readonly pool: string;
-  /** The libvirt that has network, pool and virtual machines (`libvirt:uri`). Default: qemu:///system. */
-  readonly libvirt: string;
+  /** Where the machines are: those of `taiga:hypervisors`, else the one libvirt of `libvirt:uri`. At least one. */
+  readonly hypervisors: readonly Hypervisor[];
+  /** At least one; a stack without `taiga:pools` has one, without a name. */
+  readonly pools: readonly NodePool[];
+  /** How machines and users are joined. Default: a NAT network of libvirt's own. */
+  readonly link: Link;
+  /** Whether the preview refuses what production must not do (components/production.ts). Default: false. */
+  readonly production: boolean;
   /**
    * Cloud-config laid over the nodes' own, as YAML; the stack's file may name a file instead. Default: nothing.
    * @example "#cloud-config\nwrite_files:\n  - path: /etc/motd\n    content: hello"
    */
   readonly cloudConfig?: string;
+  readonly application: ApplicationSettings;
 }
 
-export interface MachineSettings {
-  /** Machines, each an etcd member: 1, 3 or 5. Default: 3. */
+/** What all machines have, unless their pool says otherwise. */
+export interface MachineSettings extends MachineSize {
+  /** Machines, each an etcd member: 1, 3 or 5; for a stack without pools. Default: 3. */
   readonly count: number;
   /** `auto` is kvm where it works, else emulated. Default: auto. */
   readonly kind: MachineKind | "auto";
-  /** MiB for each machine. Default: 1280. */
-  readonly memory: number;
-  /** Virtual processors of each machine. Default: 1. */
-  readonly vcpus: number;
-  /** MiB; taken as it fills. A container machine's data is a folder, and not limited. Default: 4096. */
-  readonly dataDisk: number;
-  /** What machines boot. Default: debian. */
-  readonly image: "debian";
+  /** What machines boot: debian, flatcar, fcos, or one of these with version, source and checksum. Default: debian. */
+  readonly image: ImageChoice;
 }
 
 export interface Problem {
@@ -52,9 +63,18 @@ export interface RawSettings {
   readonly prefix: string;
   readonly machines?: unknown;
   readonly network?: string;
+  readonly entry?: string;
   readonly containers?: string;
   readonly pool?: string;
+  /** The URI of the only hypervisor, where none are listed. */
   readonly libvirt?: string;
+  readonly hypervisors?: unknown;
+  readonly pools?: unknown;
+  readonly link?: unknown;
+  readonly production?: boolean;
+  readonly back?: unknown;
+  readonly features?: unknown;
+  readonly email?: unknown;
   readonly cloudConfig?: string;
 }
 
@@ -68,7 +88,8 @@ export const defaults = {
 /** Every field of the namespace `taiga` that some part of the project reads. */
 const fields = [
   ...["prefix", "machines", "network", "containers", "pool", "cloudConfig", "protectData", "credentials"],
-  ...["images", "endpoints"],
+  ...["hypervisors", "pools", "link", "production", "images", "endpoints"],
+  ...["entry", "tls", "back", "features", "email"],
 ];
 
 /** Fields that nothing reads: a typing error would otherwise pass for a setting. */
@@ -79,12 +100,6 @@ export function unknownFields(keys: readonly string[]): Problem[] {
 }
 
 const kinds = ["auto", "kvm", "emulated", "container"] as const;
-const images = ["debian"] as const;
-/** MiB: 512 boots, but etcd, Docker and a database need the rest. */
-const leastMemory = 768;
-/** MiB: PostgreSQL, etcd and the containers' images. */
-const leastDataDisk = 2048;
-
 /** Checks every field and goes on to the next; what is wrong comes back as problems, what is doubtful as warnings. */
 export function readSettings(raw: RawSettings): {
   settings: Settings;
@@ -100,53 +115,58 @@ export function readSettings(raw: RawSettings): {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     complain("machines", given, "is no mapping; write one such as { count: 3, kind: auto }");
   }
-  for (const key of Object.keys(given).filter((name) => !(name in defaults.machines))) {
+  for (const key of Object.keys(given).filter((name) => !Object.hasOwn(defaults.machines, name))) {
     complain(
       `machines.${key}`,
       given[key],
       `is for no known field; write one of ${Object.keys(defaults.machines).join(", ")}`,
     );
   }
-  const whole = (
-    field: "count" | "memory" | "vcpus" | "dataDisk",
-    least: number,
-    most: number,
-    instead: string,
-  ): number => {
-    const value = given[field] ?? defaults.machines[field];
-    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most)
-      return value as number;
-    complain(`machines.${field}`, value, instead);
-    return defaults.machines[field];
+  const kind = (): MachineSettings["kind"] => {
+    const value = given.kind ?? defaults.machines.kind;
+    if (kinds.includes(value as (typeof kinds)[number])) return value as MachineSettings["kind"];
+    complain("machines.kind", value, `is not known; write one of ${kinds.join(", ")}`);
+    return defaults.machines.kind;
   };
-  const choice = <const T extends string>(field: "kind" | "image", known: readonly T[], fallback: T): T => {
-    const value = given[field] ?? fallback;
-    if (known.includes(value as T)) return value as T;
-    complain(`machines.${field}`, value, `is not known; write one of ${known.join(", ")}`);
-    return fallback;
+  const count = (): number => {
+    const value = given.count ?? defaults.machines.count;
+    if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 5) return value as number;
+    complain("machines.count", value, "is no number of members; write 1, 3 or 5");
+    return defaults.machines.count;
   };
   const machines: MachineSettings = {
-    count: whole("count", 1, 5, "is no number of members; write 1, 3 or 5"),
-    kind: choice("kind", kinds, "auto"),
-    memory: whole(
-      "memory",
-      leastMemory,
-      1_048_576,
-      `MiB is below what boots (${leastMemory} MiB); write 1280`,
+    count: count(),
+    kind: kind(),
+    ...readSize(given, defaults.machines, (field, value, remedy) =>
+      complain(`machines.${field}`, value, remedy),
     ),
-    vcpus: whole("vcpus", 1, 64, "is no number of processors; write 1"),
-    dataDisk: whole(
-      "dataDisk",
-      leastDataDisk,
-      67_108_864,
-      `MiB is too small for the data (${leastDataDisk} MiB); write 4096`,
-    ),
-    image: choice("image", images, "debian"),
+    image: readImage(given.image, problems),
   };
-  if (machines.count % 2 === 0) {
+  if (machines.kind === "container" && machines.image.name !== "debian")
+    complain("machines.image", machines.image.name, "is for virtual machines; write debian, or kind: kvm");
+  const listed: Problem[] = [];
+  const hypervisors = readHypervisors(raw.hypervisors, raw.libvirt ?? defaults.libvirt, listed);
+  const pools = readPools(raw.pools, machines, hypervisors, listed);
+  const placed = placements(pools);
+  const used = [...new Set(placed.map(({ hypervisor }) => hypervisor))];
+  problems.push(...listed);
+  // The schema's default comes as if it were written.
+  const extraCount = given.count !== undefined && given.count !== defaults.machines.count;
+  if (extraCount && pools.some(({ name }) => name !== undefined))
+    complain("machines.count", given.count, "stands beside taiga:pools, whose counts hold; take it out");
+  for (const { name, uri } of hypervisors.filter((each) => !isLocal(each.uri))) {
+    if (machines.kind === "auto" || machines.kind === "container")
+      complain(
+        "machines.kind",
+        machines.kind,
+        `is for this host alone, and ${name} is ${uri}; write kvm or emulated`,
+      );
+  }
+  const members = placed.length;
+  if (members % 2 === 0) {
     warnings.push({
-      field: "taiga:machines.count",
-      message: `${machines.count} is even: it survives no more losses than ${machines.count - 1}; write ${machines.count - 1} or ${machines.count + 1}`,
+      field: pools.some(({ name }) => name !== undefined) ? "taiga:pools" : "taiga:machines.count",
+      message: `${members} is even: it survives no more losses than ${members - 1}; write ${members - 1} or ${members + 1}`,
     });
   }
   const attempt = <T>(field: string, action: () => T): T | undefined => {
@@ -160,7 +180,12 @@ export function readSettings(raw: RawSettings): {
   };
   const network = raw.network ?? defaults.network;
   const containers = raw.containers ?? defaults.containers;
-  attempt("network", () => plan({ prefix: raw.prefix, cidr: network, count: machines.count }));
+  const highest = Math.max(...placed.map(({ number }) => number));
+  const place = { prefix: raw.prefix, cidr: network, count: highest };
+  const planned = attempt("network", () => plan(place));
+  const { entry } = raw;
+  if (planned && entry !== undefined) attempt("entry", () => plan({ ...place, entry }));
+  const application = readApplication(raw, members, complain);
   const inner = attempt("containers", () => parseCidr(containers));
   const outer = problems.some(({ field }) => field === "taiga:network") ? undefined : parseCidr(network);
   if (inner && inner.prefixLength > 21)
@@ -172,6 +197,7 @@ export function readSettings(raw: RawSettings): {
       `overlaps taiga:network ${network}; write another, such as "${defaults.containers}"`,
     );
   }
+  const link = readLink(raw.link, { ...(outer ? { network } : {}), used }, problems);
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(raw.prefix)) {
     complain(
       "prefix",
@@ -184,7 +210,7 @@ export function readSettings(raw: RawSettings): {
     complain("pool", pool, `is not absolute; write a folder such as /var/lib/taiga/${raw.prefix}`);
   const { cloudConfig } = raw;
   try {
-    renderNode(exampleValues, cloudConfig);
+    renderNode(exampleValues, cloudConfig ? { cloudConfig } : {});
   } catch (error) {
     if (!(error instanceof CloudConfigError)) throw error;
     for (const { path, message } of error.problems)
@@ -195,10 +221,15 @@ export function readSettings(raw: RawSettings): {
       prefix: raw.prefix,
       machines,
       network,
+      entry: entry ?? planned?.entry ?? "",
       containers,
       pool,
-      libvirt: raw.libvirt ?? defaults.libvirt,
+      hypervisors,
+      pools,
+      link,
+      production: raw.production ?? false,
       ...(cloudConfig ? { cloudConfig } : {}),
+      application,
     },
     problems,
     warnings,

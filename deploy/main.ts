@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { fetchImage, packagesFor } from "../images/published";
+import { untilAnswers } from "./answers";
 import { buildArtifactsAsRoot } from "./artifacts";
 import { cacheDir } from "./cache";
 import { ensureEngine } from "./engine";
@@ -12,7 +13,7 @@ import { probeKvm } from "./kvm-probe";
 import { ensureLibvirtd } from "./libvirtd";
 import { recover } from "./recovery";
 import { run } from "./run";
-import { ensureStack, hasCredentials, settings } from "./stack";
+import { ensureStack, hasCredentials, imageChoice, settings } from "./stack";
 import { runSteps, type Step, StepFailed, timingTable } from "./steps";
 import { update } from "./update";
 import { ensureVolumesFolder } from "./volumes-folder";
@@ -103,8 +104,13 @@ async function main(): Promise<void> {
       name: "artefacts",
       after: ["packages"],
       run: async (progress) => {
-        await buildArtifactsAsRoot(progress);
-        return "node image and payload are in the cache";
+        const image = imageChoice(stack);
+        if (image.name !== "debian") await ensureHostPackages(progress, packagesFor(image));
+        await Promise.all([
+          buildArtifactsAsRoot(progress),
+          ...(image.name === "debian" ? [] : [fetchImage(image, progress.say)]),
+        ]);
+        return `node image${image.name === "debian" ? "" : `, ${image.name} ${image.version}`} and payload are in the cache`;
       },
     },
     { ...makeStack, after: ["engine", "libvirt"] },
@@ -127,33 +133,14 @@ async function main(): Promise<void> {
   writeFileSync(join(logs, `timings-${stack}.md`), `${table}\n`);
   write(`\n${table}\n`);
 
-  const { stdout } = await run("pulumi", ["stack", "output", "url", "--stack", stack], { env });
-  const url = stdout.trim();
-  if (URL.canParse(url)) {
-    for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, url).href);
+  const { stdout } = await run("pulumi", ["stack", "output", "--json", "--stack", stack], { env });
+  const { url, caCertificate = "" } = JSON.parse(stdout) as { url?: string; caCertificate?: string };
+  if (url === undefined) write("The program has no output `url`: nothing is asked to answer.");
+  else {
+    for (const path of ["", "api/v1/"]) await untilAnswers(new URL(path, url), caCertificate, write);
     write(`Taiga answers at ${url}`);
-  } else write(url); // a program without Taiga says so in its place
-  write(`For pulumi in this shell: eval "$(./deploy.sh ${stack === "dev" ? "" : `${stack} `}--print-env)"`);
-}
-
-/** The update's gates have seen every service; this is the user's own way to it, through a gateway that knows them too. */
-async function untilAnswers(url: string): Promise<void> {
-  let why = "";
-  for (const until = Date.now() + 120_000; Date.now() < until; await sleep(2_000)) {
-    try {
-      const { status } = await fetch(url, { signal: AbortSignal.timeout(20_000) });
-      if (status < 500) return; // whoever says what it does not want is there
-      why = `status ${status}`;
-    } catch (error) {
-      const { message, cause } = error as Error & { cause?: Error };
-      why = cause?.message ?? message;
-    }
-    if (until - Date.now() < 112_000) write(`${url} does not answer yet: ${why}`);
   }
-  throw new Error(
-    `${url} does not answer (${why}), though \`pulumi up\` found nothing to change. Look at: virsh list --all; ` +
-      "pulumi refresh (with the lines of ./deploy.sh --print-env); npm run ssh -- 1 'fleetctl list-units'",
-  );
+  write(`For pulumi in this shell: eval "$(./deploy.sh ${stack === "dev" ? "" : `${stack} `}--print-env)"`);
 }
 
 main().catch((error: unknown) => {

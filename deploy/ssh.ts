@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaults } from "../components/settings";
 import { plan } from "../nodes/plan";
+import { machineNumbers, type PoolCount } from "../nodes/pool-numbers";
 import { type Credentials, hostKey, parseCredentials } from "../provider/credentials";
 import { openStack } from "./stack-config";
 
@@ -23,11 +24,18 @@ type Config = Readonly<Record<string, { value?: string }>>;
 
 /** The machines of a stack's configuration, at their planned addresses or where taiga:endpoints says. */
 export function targets(config: Config, stack: string): Target[] {
-  const machines = JSON.parse(config["taiga:machines"]?.value ?? "{}") as { count?: number };
+  // An empty text is a key's default in Pulumi.yaml, and means that it is not set.
+  const text = (key: string) => config[`taiga:${key}`]?.value || undefined;
+  const numbers = machineNumbers(
+    JSON.parse(text("machines") ?? "{}") as PoolCount,
+    JSON.parse(text("pools") ?? "{}") as Record<string, PoolCount>,
+    defaults.machines.count,
+  );
   const planned = plan({
-    prefix: config["taiga:prefix"]?.value ?? `taiga-${stack}`,
-    cidr: config["taiga:network"]?.value ?? defaults.network,
-    count: machines.count ?? defaults.machines.count,
+    prefix: text("prefix") ?? `taiga-${stack}`,
+    cidr: text("network") ?? defaults.network,
+    count: Math.max(...numbers),
+    numbers,
   }).machines;
   const endpoints = JSON.parse(config["taiga:endpoints"]?.value ?? "[]") as Target[];
   return planned.map(({ name, address }) => endpoints.find((one) => one.name === name) ?? { name, address });

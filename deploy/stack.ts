@@ -2,7 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { freeNetwork, hostNetworks } from "../components/host-networks";
+import { readImage } from "../components/image";
 import { defaults } from "../components/settings";
+import type { ImageChoice } from "../images/catalogue";
 import { type Cidr, overlaps, parseCidr } from "../nodes/cidr";
 import { type Credentials, createCredentials } from "../provider/credentials";
 import { claim, claimedNetworks, foreignClaim } from "./claims";
@@ -37,6 +39,12 @@ export function settings(stack: string): StackSettings {
     network: text("taiga:network", defaults.network),
     pool: text("taiga:pool", `/var/lib/taiga/${prefix}`),
   };
+}
+
+/** What the stack's machines boot; the built image where its file says nothing that can be read: the preview says why. */
+export function imageChoice(stack: string): ImageChoice {
+  const machines = readStackFile(stack).config?.["taiga:machines"] as { image?: unknown } | undefined;
+  return readImage(machines?.image, []);
 }
 
 /** Whether the stack was made ready before: one without credentials never was. */

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { cachePath, contentKey } from "../deploy/cache";
+import { type ImageChoice, publishedPath } from "./catalogue";
 
 const here = __dirname;
 
@@ -54,4 +55,32 @@ export function payload(): Payload {
 /** Names the archive of container images by its builder, the image descriptions and the files they copy. */
 export function containersKey(): string {
   return contentKey({ files: [join(here, "containers.ts"), resolve(here, "rehearsal")], values: suite });
+}
+
+/** What virtual machines boot. */
+export interface BootImage {
+  readonly key: string;
+  /** Distribution and content, as in `debian-1cc7fafe9fe6`. */
+  readonly label: string;
+  /** The machines' overlays lie over it; qcow2. */
+  readonly disk: string;
+  /** Given to QEMU directly; a published image has a boot loader. */
+  readonly direct?: { readonly kernel: string; readonly initrd: string };
+  /** Where the image's Ignition looks for its configuration in QEMU's firmware device, if not where Ignition's own does. */
+  readonly fwCfgName?: string;
+}
+
+export function bootImage(choice: ImageChoice): BootImage {
+  if (choice.name === "debian") {
+    const { key, rootImage, kernel, initrd } = nodeImage();
+    return { key, label: `debian-${key}`, disk: rootImage, direct: { kernel, initrd } };
+  }
+  const { key, disk } = publishedPath(choice);
+  return {
+    key,
+    label: `${choice.name}-${choice.version}`,
+    disk,
+    // https://www.flatcar.org/docs/latest/installing/vms/qemu/
+    ...(choice.name === "flatcar" ? { fwCfgName: "opt/org.flatcar-linux/config" } : {}),
+  };
 }

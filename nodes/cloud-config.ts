@@ -54,12 +54,22 @@ export interface CloudFile {
   readonly owner?: string;
 }
 
+const commands = [
+  "start",
+  "stop",
+  "restart",
+  "reload",
+  "try-restart",
+  "reload-or-restart",
+  "reload-or-try-restart",
+] as const;
+
 export interface CloudUnit {
   readonly name: string;
   readonly content?: string;
   readonly enable?: boolean;
   readonly mask?: boolean;
-  readonly command?: "start" | "stop" | "restart" | "reload" | "try-restart" | "reload-or-restart";
+  readonly command?: (typeof commands)[number];
   /** Taken as it is in coreos-cloudinit, without effect: a machine's root disk is as disposable as its /run. */
   readonly runtime?: boolean;
   readonly drop_ins?: readonly CloudDropIn[];
@@ -191,7 +201,11 @@ function readUser(entry: Reader): CloudUser {
   entry.only([...names, "primary-group", "no-create-home", "no-user-group"], {
     "ssh-authorized-keys": "ssh_authorized_keys",
     "coreos-ssh-import-github": "the keys themselves in ssh_authorized_keys",
+    "coreos-ssh-import-github-users": "the keys themselves in ssh_authorized_keys",
     "coreos-ssh-import-url": "the keys themselves in ssh_authorized_keys",
+    "ssh-import-id": "the keys themselves in ssh_authorized_keys",
+    inactive: "nothing: a user without passwd and keys cannot log in",
+    "selinux-user": "nothing: no image of these nodes maps users",
     "lock-passwd": "nothing: a user without passwd has no password",
     lock_passwd: "nothing: a user without passwd has no password",
     "no-log-init": "nothing: it changes nothing on these nodes",
@@ -222,7 +236,7 @@ function readFile(entry: Reader): CloudFile {
     mode: "permissions",
     append: "a file of its own, in a .d folder if there is one",
   });
-  const encoding = entry.optional("encoding", (value) => value.oneOf(encodings));
+  const encoding = entry.optional("encoding", readEncoding);
   const encoded = /64$/.test(encoding.encoding ?? "");
   return {
     path: entry
@@ -243,6 +257,15 @@ function readFile(entry: Reader): CloudFile {
   };
 }
 
+/** `gzip` alone wants YAML's !!binary, which no text of a stack's file can be. */
+function readEncoding(value: Reader): (typeof encodings)[number] {
+  if (value.value === "gzip" || value.value === "gz") {
+    value.complain("gzip+base64, and the content without !!binary");
+    return "gzip+base64";
+  }
+  return value.oneOf(encodings);
+}
+
 function readUnit(entry: Reader): CloudUnit {
   entry.only(["name", "content", "enable", "mask", "command", "runtime", "drop_ins"], {
     "drop-ins": "drop_ins",
@@ -255,9 +278,7 @@ function readUnit(entry: Reader): CloudUnit {
     ...entry.optional("content", readUnitText),
     ...entry.optional("enable", (value) => value.boolean()),
     ...entry.optional("mask", (value) => value.boolean()),
-    ...entry.optional("command", (value) =>
-      value.oneOf(["start", "stop", "restart", "reload", "try-restart", "reload-or-restart"]),
-    ),
+    ...entry.optional("command", (value) => value.oneOf(commands)),
     ...entry.optional("runtime", (value) => value.boolean()),
     ...entry.optional("drop_ins", () => entry.distinct("drop_ins", "name", readDropIn)),
   };

@@ -15,6 +15,8 @@ interface Daemon {
   readonly options: readonly string[];
   readonly owned: RegExp;
   readonly owner: string;
+  /** Options that are known from elsewhere, and what to write instead. */
+  readonly instead: Instead;
 }
 
 export const daemons: Readonly<Record<DaemonSection, Daemon>> = {
@@ -36,9 +38,16 @@ export const daemons: Readonly<Record<DaemonSection, Daemon>> = {
       "listen-metrics-urls",
     ],
     owned:
-      /^(name|data-dir|wal-dir|proxy|enable-v2|discovery.*|initial-.*|(listen|advertise)-.*|.*-file|.*-auth|addr|peers?.*)$/,
+      /^(name|data-dir|wal-dir|proxy.*|enable-v2|force-new-cluster|discovery.*|initial-.*|(listen|advertise)-.*|.*-file|.*-auth|addr|peers?.*)$/,
     owner:
       "nothing: members are planned from taiga:machines and taiga:network, and certificates come from the stack",
+    instead: {
+      cors: "nothing: no browser talks to etcd, whose clients have certificates",
+      debug: "log-level: debug",
+      "log-package-levels": "log-level, for all packages together",
+      "enable-pprof": "nothing: profiles would be open to everybody; metrics: extensive tells more",
+      "strict-reconfig-check": "nothing: etcd 3.5 checks always",
+    },
   },
   fleet: {
     unit: "fleet.service",
@@ -46,6 +55,7 @@ export const daemons: Readonly<Record<DaemonSection, Daemon>> = {
     options: ["agent_ttl", "engine_reconcile_interval", "etcd_request_timeout", "metadata", "verbosity"],
     owned: /^(etcd_.*|public_ip)$/,
     owner: "nothing: fleet's etcd and address are the machine's own",
+    instead: {},
   },
   flannel: {
     unit: "flanneld.service",
@@ -53,6 +63,7 @@ export const daemons: Readonly<Record<DaemonSection, Daemon>> = {
     options: ["subnet_lease_renew_margin", "iptables_resync", "healthz_ip", "healthz_port"],
     owned: /^(etcd_.*|subnet_file|public_ip|interface|iface|ip_masq)$/,
     owner: "nothing: the containers' network is taiga:containers, the same on every machine",
+    instead: {},
   },
 };
 
@@ -64,15 +75,24 @@ export const coreosInstead: Instead = {
 };
 
 /** Reads one daemon's section. Numbers and booleans are taken as the text they are written as. */
-export function readDaemon(section: Reader, { options, owned, owner }: Daemon): DaemonOptions {
+export function readDaemon(section: Reader, { options, owned, owner, instead }: Daemon): DaemonOptions {
   const known = section.keys().filter((key) => options.includes(key));
   section.only(
     options,
     Object.fromEntries(
       section
         .keys()
-        .filter((key) => owned.test(key) && !options.includes(key))
-        .map((key) => [key, owner]),
+        .filter((key) => !options.includes(key))
+        .flatMap((key) => {
+          // coreos-cloudinit took hyphens and underscores for one; an option's own spelling is that of `options`.
+          const spellings = [key, key.replaceAll("_", "-"), key.replaceAll("-", "_")];
+          const other = spellings.find((each) => Object.hasOwn(instead, each));
+          return other !== undefined
+            ? [[key, instead[other] as string]]
+            : spellings.some((each) => owned.test(each) && !options.includes(each))
+              ? [[key, owner]]
+              : [];
+        }),
     ),
   );
   return Object.fromEntries(

@@ -4,6 +4,8 @@
  */
 export interface Ignition {
   readonly ignition: { readonly version: "3.3.0" };
+  /** Ignition boots once more where they are not there yet. */
+  readonly kernelArguments?: { readonly shouldExist: readonly string[] };
   readonly passwd?: { readonly users: readonly User[] };
   readonly storage?: { readonly files?: readonly File[]; readonly links?: readonly Link[] };
   readonly systemd?: { readonly units: readonly Unit[] };

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { formatAddress, parseCidr } from "./cidr";
+import { type Cidr, formatAddress, parseCidr } from "./cidr";
 
 export { type Cidr, formatAddress, overlaps, parseCidr } from "./cidr";
 
@@ -19,7 +19,7 @@ export interface Plan {
   readonly netmask: string;
   /** The host's own address on the cluster's network. */
   readonly gateway: string;
-  /** Kept free for an entry address that moves between machines. */
+  /** The address that users know: it moves between the machines, with a gateway that answers. */
   readonly entry: string;
   /** The bridge's name on the host; the kernel takes 15 characters at most. */
   readonly bridge: string;
@@ -35,12 +35,24 @@ const mostMachines = 200;
 /** A host name's label has 63 characters at most (RFC 1035); the index takes four of them. */
 const prefixPattern = /^[a-z]([a-z0-9-]{0,57}[a-z0-9])?$/;
 
+export interface PlanArgs {
+  readonly prefix: string;
+  readonly cidr: string;
+  /** Machines, numbered from 1. */
+  readonly count: number;
+  /** The machines' numbers where they have gaps, as those of several pools may; `count` is then the highest. */
+  readonly numbers?: readonly number[];
+  /** Another entry address than the network's sixth. */
+  readonly entry?: string;
+}
+
 /**
  * Names and addresses of a cluster, from its prefix, network and size alone: static, so that nothing has to be
  * discovered and a replaced machine is found where it was.
- * @throws Error when the network has no room for the machines, or the prefix cannot begin a host name.
+ * @throws Error when the network has no room for the machines, the prefix cannot begin a host name, or the entry address
+ * is not free.
  */
-export function plan({ prefix, cidr, count }: { prefix: string; cidr: string; count: number }): Plan {
+export function plan({ prefix, cidr, count, numbers, entry }: PlanArgs): Plan {
   if (!prefixPattern.test(prefix)) {
     const better =
       prefix
@@ -63,6 +75,7 @@ export function plan({ prefix, cidr, count }: { prefix: string; cidr: string; co
         `${room} for ${count} machines; write a /${needed} or larger, such as "${larger}/${needed}"`,
     );
   }
+  const usual = formatAddress(network.first + 5);
   const hash = createHash("sha256").update(prefix).digest("hex");
   const hex = (byte: number) => byte.toString(16).padStart(2, "0");
   return {
@@ -71,13 +84,34 @@ export function plan({ prefix, cidr, count }: { prefix: string; cidr: string; co
     prefixLength: network.prefixLength,
     netmask: formatAddress(2 ** 32 - 2 ** (32 - network.prefixLength)),
     gateway: formatAddress(network.first + 1),
-    entry: formatAddress(network.first + 5),
+    entry: entry === undefined ? usual : checkedEntry(entry, network, count, usual),
     bridge: `tg${hash.slice(0, 8)}`,
-    machines: Array.from({ length: count }, (_, index) => ({
-      index,
-      name: `${prefix}-${index + 1}`,
-      address: formatAddress(network.first + firstMachine + index),
-      mac: `52:54:00:${hash.slice(8, 10)}:${hash.slice(10, 12)}:${hex(index + 1)}`, // QEMU's own prefix
+    machines: (numbers ?? Array.from({ length: count }, (_, index) => index + 1)).map((number) => ({
+      index: number - 1,
+      name: `${prefix}-${number}`,
+      address: formatAddress(network.first + firstMachine + number - 1),
+      mac: `52:54:00:${hash.slice(8, 10)}:${hash.slice(10, 12)}:${hex(number)}`, // QEMU's own prefix
     })),
   };
+}
+
+/** An entry address must be in the network and nobody's: not the host's, not a machine's. */
+function checkedEntry(entry: string, network: Cidr, count: number, usual: string): string {
+  const refuse = (why: string): never => {
+    throw new Error(
+      `${JSON.stringify(entry)} ${why}; write a free address of ${network.text}, such as "${usual}"`,
+    );
+  };
+  let address: number;
+  try {
+    address = parseCidr(`${entry}/32`).first;
+  } catch {
+    return refuse("is no IPv4 address");
+  }
+  if (address <= network.first || address >= network.last)
+    return refuse(`is no host's address in ${network.text}`);
+  if (address === network.first + 1) return refuse("is the host's own");
+  const machine = address - network.first - firstMachine;
+  if (machine >= 0 && machine < count) return refuse(`is machine ${machine + 1}'s`);
+  return entry;
 }

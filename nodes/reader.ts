@@ -57,13 +57,16 @@ export class Reader {
     return (this.has(name) ? { [name]: read(this.field(name)) } : {}) as { [key in K]?: T };
   }
 
-  /** Refuses all but a mapping, and in it every key but these. */
+  /** Refuses all but a mapping, and in it every key but these; hyphen for underscore is told as such. */
   only(names: readonly string[], instead: Instead = {}): void {
     if (typeof this.value !== "object" || this.value === null || Array.isArray(this.value)) {
       this.complain(`a mapping with ${names.join(", ")}`);
     }
     for (const name of this.keys().filter((each) => !names.includes(each))) {
-      const other = Object.hasOwn(instead, name) ? instead[name] : undefined;
+      const spelled = (one: string) => one.replaceAll("-", "_");
+      const other =
+        (Object.hasOwn(instead, name) ? instead[name] : undefined) ??
+        names.find((each) => spelled(each) === spelled(name));
       this.field(name).complain(other ?? `one of ${names.join(", ")}; ${name} is not known here`);
     }
   }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { plan } from "../nodes/plan";
+import { machineNumbers, type PoolCount } from "../nodes/pool-numbers";
 import type { EtcdClients } from "./clients/etcd";
 import type { Machine, SshPool } from "./clients/ssh";
 import { type Credentials, parseCredentials } from "./credentials";
@@ -48,7 +49,7 @@ export class Connection {
       throw new Error(
         "taiga:credentials is missing from the stack's configuration; run ./deploy.sh once to make it",
       );
-    const parts = ["credentials", "endpoints", "network", "machines", "prefix"].map(read);
+    const parts = ["credentials", "endpoints", "network", "machines", "pools", "prefix"].map(read);
     const key = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
     const known = Connection.#shared.get(key);
     if (known) return known;
@@ -78,7 +79,13 @@ export class Connection {
 function machinesOf(read: (key: string) => string | undefined, { stack }: Credentials): readonly Machine[] {
   const endpoints = read("endpoints");
   if (endpoints) return JSON.parse(endpoints) as Machine[];
-  const { count = 3 } = JSON.parse(read("machines") ?? "{}") as { count?: number };
-  const prefix = read("prefix") ?? (stack ? `taiga-${stack}` : "machine"); // the engine tells a provider no stack
-  return plan({ prefix, cidr: read("network") ?? "10.77.0.0/24", count }).machines;
+  // An empty text is a key's default in Pulumi.yaml, and means that it is not set.
+  const numbers = machineNumbers(
+    JSON.parse(read("machines") || "{}") as PoolCount,
+    JSON.parse(read("pools") || "{}") as Record<string, PoolCount>,
+    3,
+  );
+  const cidr = read("network") || "10.77.0.0/24";
+  const prefix = read("prefix") || (stack ? `taiga-${stack}` : "machine"); // the engine tells a provider no stack
+  return plan({ prefix, cidr, count: Math.max(...numbers), numbers }).machines;
 }

@@ -2,7 +2,15 @@ import { findSourceMap } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 
 /** The modules of provider/entry, by which the state finds the code of a kind. */
-export type Entry = "configuration" | "key" | "membership" | "prefix" | "readiness" | "rollout" | "unit";
+export type Entry =
+  | "certificate"
+  | "configuration"
+  | "key"
+  | "membership"
+  | "prefix"
+  | "readiness"
+  | "rollout"
+  | "unit";
 
 /**
  * A resource of the engine's dynamic provider, as pulumi.dynamic.Resource is one, whose stored code is written here rather

@@ -2,3 +2,4 @@
 export * as cluster from "./cluster";
 export * as etcd from "./etcd";
 export * as fleet from "./fleet";
+export * as tls from "./tls";

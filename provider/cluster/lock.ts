@@ -5,7 +5,7 @@ import { unlessInterrupted } from "../interrupt";
 
 const key = "/taiga/locks/replacement";
 /** Seconds until the lock is free again when its machine never comes back; else its next membership lets it go. */
-const ttl = 900;
+const ttl = 1800;
 
 /**
  * The cluster-wide right to take one machine away. Held from a machine's drain until its successor is whole; within this

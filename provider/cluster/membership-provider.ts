@@ -1,6 +1,8 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
+import { FleetClient } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import { type ConfigReader, Connection } from "../connection";
+import { lacksAt, look } from "../fleet/health";
 import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
 import { howToJoin, memberEnvironment, memberFile, memberFolder, wasRemoved } from "./bootstrap";
@@ -32,7 +34,7 @@ interface MembershipState extends MembershipInputs {
 }
 
 /** Seconds for each step; an emulated machine needs 20–50 s to boot, more when all boot at once. */
-const patience = { boot: 600, join: 600, whole: 600, turn: 1200 };
+const patience = { boot: 600, join: 600, whole: 600, units: 900, turn: 2400 };
 
 const lock = new ReplacementLock();
 let shared: Connection | undefined;
@@ -70,6 +72,7 @@ export async function create(inputs: MembershipInputs): Promise<dynamic.CreateRe
   const connection = connected();
   try {
     const outs = await enrol(connection, inputs);
+    await untilUnitsAreBack(connection, inputs);
     await lock.release(connection, inputs.name);
     return { id: inputs.name, outs };
   } catch (error) {
@@ -157,6 +160,27 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
     machineId: present?.id ?? "",
     certificateNotAfter: notAfter.toISOString(),
   };
+}
+
+/**
+ * A machine that comes back brings members of the database and the broker, which must be with the others before the next
+ * machine goes. A unit that cannot become active holds up nobody for good: the change may be what puts it right.
+ */
+async function untilUnitsAreBack(connection: Connection, { name, address }: MembershipInputs): Promise<void> {
+  const fleet = new FleetClient(connection.machines, connection.ssh);
+  const begun = Date.now();
+  await waitUntil(
+    {
+      what: `${name}: its units`,
+      timeoutSeconds: patience.units,
+      lookAt: `fleetctl list-units (npm run ssh -- ${name})`,
+      everySeconds: 2,
+    },
+    async () => {
+      const lacks = lacksAt(await look(connection, fleet, begun), address).map(({ says }) => says);
+      return lacks.length > 0 ? lacks.join(", ") : undefined;
+    },
+  ).catch((error: Error) => console.error(`${error.message}; going on`));
 }
 
 async function volumesLack(connection: Connection, machine: Machine): Promise<string | undefined> {
@@ -288,7 +312,8 @@ async function stop(connection: Connection, machine: Machine, what: string): Pro
   await connection.ssh
     .exec(
       machine,
-      "sudo sh -c 'systemctl stop fleet; systemctl stop docker.socket docker flanneld etcd; sync'",
+      // With its socket, or a unit that asks fleet something as it stops would start it again.
+      "sudo sh -c 'systemctl stop fleet.socket fleet; systemctl stop docker.socket docker flanneld etcd; sync'",
       { timeoutSeconds: 120 },
     )
     .catch((error: Error) => console.error(`${machine.name}: not drained: ${error.message}`));

@@ -3,6 +3,7 @@ import type { FleetClient, FleetMachine, FleetUnit, UnitState } from "../clients
 import type { Connection } from "../connection";
 import { Final, waitUntil } from "../progress";
 import { isGlobal } from "./unit-file";
+import { expandSpecifiers } from "./unit-name";
 import { requiredMetadata } from "./x-fleet";
 
 /** What a unit is on a machine it should be active on. */
@@ -21,16 +22,37 @@ export interface Snapshot {
   readonly machines: readonly FleetMachine[];
 }
 
-/** fleetd reads all of its registry for each list: services that wait side by side look together. */
-const looks = new WeakMap<Connection, Promise<Snapshot>>();
+interface Look {
+  readonly begun: number;
+  ended: number;
+  readonly seen: Promise<Snapshot>;
+}
 
-async function look(connection: Connection, fleet: FleetClient): Promise<Snapshot> {
-  let looking = looks.get(connection);
-  if (!looking) {
-    looking = snapshot(fleet).finally(() => looks.delete(connection));
-    looks.set(connection, looking);
+/** fleetd reads all of its registry for each list: services that wait side by side look together. */
+const looks = new WeakMap<Connection, Look>();
+
+/**
+ * What fleet knows, as somebody else may just have seen it: a look is shared while it lasts and for twice as long after.
+ * @param since milliseconds as Date.now() counts; what was seen by a look that began before does not count.
+ * @returns with it how long the look took, milliseconds.
+ */
+export async function look(
+  connection: Connection,
+  fleet: FleetClient,
+  since: number,
+): Promise<Snapshot & { readonly took: number }> {
+  let last = looks.get(connection);
+  if (!last || last.begun < since || Date.now() - last.ended > 2 * (last.ended - last.begun)) {
+    const begun = Date.now();
+    const seen = snapshot(fleet).finally(() => {
+      mine.ended = Date.now();
+    });
+    const mine: Look = { begun, ended: Number.POSITIVE_INFINITY, seen };
+    looks.set(connection, mine);
+    seen.catch(() => looks.delete(connection));
+    last = mine;
   }
-  return looking;
+  return { ...(await last.seen), took: last.ended - last.begun };
 }
 
 export async function snapshot(fleet: FleetClient): Promise<Snapshot> {
@@ -55,6 +77,21 @@ export function lacksOf({ units, states, machines }: Snapshot, names: readonly s
   });
 }
 
+/** What is not active though it should be on one machine: units that are there, that are global, or that no other may have. */
+export function lacksAt({ units, states, machines }: Snapshot, address: string): Lack[] {
+  const machine = machines.find(({ primaryIP }) => primaryIP === address);
+  if (!machine) return [];
+  return units
+    .filter(({ desiredState }) => desiredState === "launched")
+    .flatMap((unit): Lack[] => {
+      if (unit.machineID === machine.id || (isGlobal(unit.options) && isEligible(unit, machine)))
+        return lacksOn(unit.name, machine, states);
+      const isAwaited = !unit.machineID && !isGlobal(unit.options) && isEligible(unit, machine);
+      const hasOther = machines.some((each) => each !== machine && isEligible(unit, each));
+      return isAwaited && !hasOther ? [{ unit: unit.name, says: `${unit.name} is on no machine yet` }] : [];
+    });
+}
+
 function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState[]): Lack[] {
   const state = states.find((each) => each.name === name && each.machineID === machine.id);
   if (state?.systemdActiveState === "active") return [];
@@ -64,7 +101,10 @@ function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState
 
 /** Whether a machine has the metadata a unit asks for. */
 export function isEligible(unit: FleetUnit, machine: FleetMachine): boolean {
-  const wanted = requiredMetadata(unit.options.filter(({ section }) => section === "X-Fleet"));
+  const options = unit.options.filter(({ section }) => section === "X-Fleet");
+  const wanted = requiredMetadata(
+    options.map((option) => ({ ...option, value: expandSpecifiers(option.value, unit.name) })),
+  );
   return [...wanted].every(([key, values]) => values.has(machine.metadata?.[key] ?? ""));
 }
 
@@ -94,17 +134,17 @@ export async function untilActive(
   let lacks: Lack[] = [];
   let tries = 0;
   const failing = new Failing();
+  const begun = Date.now();
   const lacking = async (): Promise<string | undefined> => {
-    const asked = Date.now();
-    lacks = lacksOf(await look(connection, fleet), names);
-    const isQuick = Date.now() - asked < quick;
+    const { took, ...seen } = await look(connection, fleet, begun);
+    lacks = lacksOf(seen, names);
     if (lacks.length === 0) {
       await sleep(patience.settleSeconds * 1000);
-      lacks = lacksOf(await look(connection, fleet), names);
+      lacks = lacksOf(await look(connection, fleet, Date.now()), names);
     }
     if (lacks.length === 0) return undefined;
     tries += 1;
-    if (isQuick && tries <= nudges)
+    if (took < quick && tries <= nudges)
       await Promise.all([...new Set(lacks.map(({ unit }) => unit))].map((unit) => nudge(fleet, unit)));
     if (failing.lasting(lacks)) throw new GivenUp(says(lacks));
     return says(lacks);

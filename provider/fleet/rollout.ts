@@ -6,13 +6,13 @@ export interface RolloutArgs {
   readonly units: readonly string[];
   /** A digest of what the units are made of; when it changes the gate waits again. */
   readonly revision: pulumi.Input<string>;
-  /** Default: 900; emulated machines start a container in half a minute. */
+  /** Default: 1800; emulated machines start a container in half a minute, and the broker in five. */
   readonly timeoutSeconds?: number;
 }
 
 /** A gate: is there once every unit is active. What comes after depends on it, and units are launched together before it. */
 export class Rollout extends DynamicResource {
   constructor(name: string, args: RolloutArgs, options?: pulumi.CustomResourceOptions) {
-    super("rollout", "fleet:Rollout", name, { timeoutSeconds: 900, ...args }, options);
+    super("rollout", "fleet:Rollout", name, { timeoutSeconds: 1800, ...args }, options);
   }
 }

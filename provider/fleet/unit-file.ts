@@ -66,7 +66,7 @@ export function parseUnitFile(text: string, file: string, name?: string): UnitOp
   const { options, headers } = read(text, problems);
   checkSections(headers, options, problems, name === undefined ? undefined : parseUnitName(name)?.type);
   const requirements = options.filter(({ section }) => section === "X-Fleet");
-  for (const { line, problem } of checkRequirements(requirements)) problems.at(line, problem);
+  for (const { line, problem } of checkRequirements(requirements, name)) problems.at(line, problem);
   problems.throwIfAny();
   return options.map(({ line: _, ...option }) => option);
 }

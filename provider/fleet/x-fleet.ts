@@ -1,5 +1,7 @@
 import { closest } from "./closest";
+import { isGlob, matchesGlob } from "./glob";
 import type { UnitOption } from "./unit-file";
+import { parseUnitName, unitTypes } from "./unit-name";
 
 /** What fleet 0.11.8 schedules by (its job/job.go). It accepts any other option in silence, so we do not. */
 const known = ["MachineID", "MachineOf", "MachineMetadata", "Conflicts", "Global"] as const;
@@ -33,8 +35,15 @@ export interface Requirement {
   readonly line: number;
 }
 
-/** Checks an [X-Fleet] section. @returns every problem, with its line. */
-export function checkRequirements(options: readonly Requirement[]): { line: number; problem: string }[] {
+/**
+ * Checks an [X-Fleet] section.
+ * @param unit the unit's name, by which specifiers are filled, where it is known.
+ * @returns every problem, with its line.
+ */
+export function checkRequirements(
+  options: readonly Requirement[],
+  unit?: string,
+): { line: number; problem: string }[] {
   const problems: { line: number; problem: string }[] = [];
   const complain = ({ line }: Requirement, problem: string) => problems.push({ line, problem });
   for (const option of options) {
@@ -43,7 +52,8 @@ export function checkRequirements(options: readonly Requirement[]): { line: numb
     if (!name) {
       const meant = closest(option.name, known);
       const remedy =
-        instead[option.name] ?? (meant ? `did you mean ${meant}?` : `write one of ${known.join(", ")}`);
+        (Object.hasOwn(instead, option.name) ? instead[option.name] : undefined) ??
+        (meant ? `did you mean ${meant}?` : `write one of ${known.join(", ")}`);
       complain(option, `${option.name} is no option of [X-Fleet]: ${remedy}`);
     } else if (option.value === "") {
       complain(option, `${written} has no value; give it one, or take the line out`);
@@ -58,8 +68,16 @@ export function checkRequirements(options: readonly Requirement[]): { line: numb
             : "such as MachineMetadata=index=1"
         }`,
       );
+    } else if (name !== "Global" && name !== "MachineMetadata") {
+      const problem = nameProblem(name, option, unit);
+      if (problem !== undefined) complain(option, `${written}: ${problem}`);
     }
   }
+  for (const second of ofKind(options, "MachineID").slice(1))
+    complain(
+      second,
+      `${second.name}=${second.value} is the second, and fleet takes the first alone; take one of the two out`,
+    );
   for (const [one, other] of exclusive) {
     const [a, b] = [ofKind(options, one)[0], ofKind(options, other)[0]];
     if (!a || !b) continue;
@@ -71,7 +89,7 @@ export function checkRequirements(options: readonly Requirement[]): { line: numb
   }
   for (const conflict of ofKind(options, "Conflicts")) {
     for (const peer of ofKind(options, "MachineOf").flatMap(({ value }) => valuesOf(value))) {
-      if (valuesOf(conflict.value).some((glob) => matches(glob, peer)))
+      if (valuesOf(conflict.value).some((glob) => matchesGlob(glob, peer)))
         complain(
           conflict,
           `Conflicts=${conflict.value} matches MachineOf=${peer}; a unit cannot both share and shun it`,
@@ -81,12 +99,33 @@ export function checkRequirements(options: readonly Requirement[]): { line: numb
   return problems;
 }
 
-/** Whether a unit runs on every machine. The last line wins, as in fleet. */
+/** What fleet would pass over in silence in an option that names machines or units, and what to write instead. */
+function nameProblem(kind: Known, { name, value }: Requirement, unit?: string): string | undefined {
+  const values = valuesOf(value);
+  if (values.some((each) => each === "" || /[\s"]/.test(each)))
+    return `fleet takes ${JSON.stringify(values.find((each) => each === "" || /[\s"]/.test(each)))} for one name; write each in quotes, one blank between: ${name}=${quoted(value)}`;
+  const unknown = /%(?![nNpi])./.exec(value)?.[0];
+  if (unknown !== undefined)
+    return `fleet fills %n, %N, %p and %i alone, not ${unknown}; write one of them, or the name`;
+  // A template's own name is filled when there is an instance.
+  if (unit !== undefined && value.includes("%i") && parseUnitName(unit)?.instance === undefined)
+    return `%i is empty, since ${unit} is no instance; write the name`;
+  const bare = values.find((each) => !unitTypes.some((type) => each.endsWith(`.${type}`)));
+  if (kind === "MachineOf" && bare !== undefined && !/%[nN]$/.test(bare))
+    return `no unit is called ${bare}; write its whole name, such as ${bare}.service`;
+  const broken = values.find((each) => !isGlob(each));
+  if (kind === "Conflicts" && broken !== undefined)
+    return `${broken} is no glob, and matches nothing; write *, ? and [a-z], each bracket closed`;
+  return undefined;
+}
+
+/** Whether a unit runs on every machine. The last value wins, as in fleet. */
 export const isGlobalSection = (options: readonly Omit<Requirement, "line">[]): boolean =>
   options
     .filter(({ name }) => name === "Global")
+    .flatMap(({ value }) => valuesOf(value))
     .at(-1)
-    ?.value.toLowerCase() === "true";
+    ?.toLowerCase() === "true";
 
 /** The metadata a machine must have: for each key, one of the values. */
 export function requiredMetadata(
@@ -109,7 +148,8 @@ export const company = (options: readonly UnitOption[]): string[] =>
     .filter(({ section, name }) => section === "X-Fleet" && canonical(name) === "MachineOf")
     .flatMap(({ value }) => valuesOf(value));
 
-const canonical = (name: string): Known | undefined => known.find((each) => each === name) ?? aliases[name];
+const canonical = (name: string): Known | undefined =>
+  known.find((each) => each === name) ?? (Object.hasOwn(aliases, name) ? aliases[name] : undefined);
 
 /** A Global that is not in force excludes nothing. */
 const ofKind = (options: readonly Requirement[], kind: Known): readonly Requirement[] =>
@@ -117,9 +157,24 @@ const ofKind = (options: readonly Requirement[], kind: Known): readonly Requirem
     ? []
     : options.filter(({ name, value }) => canonical(name) === kind && value !== "");
 
-/** Several values stand on one line only in quotes: `"a=b" "c=d"`. Otherwise the whole line is one. */
-const valuesOf = (line: string): readonly string[] =>
-  /^".*"$/s.test(line) ? [...line.matchAll(/"([^"]*)"/g)].map(([, value]) => value as string) : [line];
+/**
+ * A line that begins and ends with a quote has several values: `"a=b" "c=d"`. One blank parts them, and quotes are only taken
+ * off, as in fleet's unit/unit.go: `"a""b"` is ab, and two blanks have an empty value between them. Any other line is one.
+ */
+export function valuesOf(line: string): readonly string[] {
+  if (!line.startsWith('"') || !line.endsWith('"')) return [line];
+  const values: string[] = [];
+  let value = "";
+  let quotes = false;
+  for (const letter of line) {
+    if (letter === '"') quotes = !quotes;
+    else if (letter === " " && !quotes) {
+      values.push(value);
+      value = "";
+    } else value += letter;
+  }
+  return [...values, value];
+}
 
 /** fleet splits at every `=` and wants two parts; blanks would never match a machine's. */
 const isPair = (text: string): boolean => /^[^\s=]+=[^\s=]+$/.test(text);
@@ -131,12 +186,3 @@ const quoted = (text: string): string =>
     .split(/\s+/)
     .map((pair) => `"${pair}"`)
     .join(" ");
-
-/** A glob as Go's path.Match has it: `*`, `?` and `[...]`, none of them over a slash. */
-function matches(glob: string, name: string): boolean {
-  const pattern = glob.replace(/\[\^?[^\]]+\]|[\s\S]/g, (part) => {
-    if (part.length > 1) return part.replaceAll("\\", "\\\\");
-    return part === "*" ? "[^/]*" : part === "?" ? "[^/]" : part.replace(/[.*+?^${}()|[\]\\]/, "\\$&");
-  });
-  return new RegExp(`^${pattern}$`).test(name);
-}

@@ -50,6 +50,44 @@ const refusals: readonly Refusal[] = [
     says: [/taiga:machines\.kind/, /baremetal/, /container/],
   },
   {
+    what: "another version of an image, without its checksum",
+    config: { "taiga:machines": { kind: "emulated", image: { name: "flatcar", version: "4230.2.4" } } },
+    says: [/taiga:machines\.image\.checksum/, /4230\.2\.4/, /\.DIGESTS/],
+  },
+  {
+    what: "what the schema in Pulumi.yaml has another type for",
+    config: { "taiga:machines": "three" },
+    says: [/taiga:machines/, /must be of type 'object'/],
+  },
+  {
+    what: "a key that nothing reads",
+    config: { "taiga:netwrk": "10.95.0.0/24" },
+    says: [/taiga:netwrk/, /write one of .*network/],
+  },
+  {
+    what: "node pools that make one machine twice",
+    config: {
+      "taiga:machines": { kind: "container" },
+      "taiga:pools": { db: { count: 2 }, web: { count: 1, first: 2 } },
+    },
+    says: [/taiga:pools\.web\.first/, /machine 2 a second time/, /write 3/],
+  },
+  {
+    what: "a routed network whose entry would have to move",
+    config: { "taiga:link": { mode: "route", bridge: "br0" } },
+    says: [/taiga:link\.mode/, /"route"/, /load balancer/],
+  },
+  {
+    what: "containers on another host",
+    config: { "libvirt:uri": "qemu+ssh://127.0.0.1:1/system" },
+    says: [/taiga:machines\.kind: "container" is for this host alone/, /libvirt:uri is qemu\+ssh/],
+  },
+  {
+    what: "production on one hypervisor, in containers",
+    config: { "taiga:production": true, "taiga:protectData": true },
+    says: [/taiga:hypervisors/, /all 3 members on libvirt:uri/, /taiga:machines\.kind/, /write kvm/],
+  },
+  {
     what: "broken cloud-config",
     config: { "taiga:cloudConfig": "#cloud-config\nwrite_files:\n  - path: relative/path\n    content: x\n" },
     says: [/taiga:cloudConfig/, /write_files\[0\]\.path/, /relative\/path/],
@@ -61,21 +99,24 @@ const refusals: readonly Refusal[] = [
   },
   {
     what: "a broken unit file",
-    unit: { file: "units/taiga-db.service", edit: (text) => `${text}\nthis is no assignment\n` },
-    says: [/units\/taiga-db\.service:\d+/, /this is no assignment/],
+    unit: { file: "units/taiga-db@.service", edit: (text) => `${text}\nthis is no assignment\n` },
+    says: [/units\/taiga-db@\.service:\d+/, /this is no assignment/],
   },
   {
     what: "a bad X-Fleet combination",
     unit: {
       file: "units/taiga-gateway.service",
-      edit: (text) => `${text}\n[X-Fleet]\nMachineOf=taiga-db.service\n`,
+      edit: (text) => `${text}\n[X-Fleet]\nMachineOf=taiga-db@1.service\n`,
     },
     says: [/units\/taiga-gateway\.service/, /MachineOf/, /Global/],
   },
   {
     what: "libvirt that is not reachable",
-    config: { "libvirt:uri": "qemu+tcp://127.0.0.1:1/system" },
-    says: [/libvirt/, /127\.0\.0\.1:1/],
+    config: {
+      "libvirt:uri": "qemu+tcp://127.0.0.1:1/system",
+      "taiga:machines": { count: 3, kind: "emulated" },
+    },
+    says: [/libvirt:uri: .*does not answer/, /127\.0\.0\.1:1/],
   },
 ];
 

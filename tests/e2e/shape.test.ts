@@ -8,7 +8,7 @@ import type { Machine } from "../../provider/clients/ssh";
 import { listMembers, removeMember } from "../../provider/cluster/members";
 import { snapshot } from "../../provider/fleet/health";
 import { TestCluster } from "../support/cluster";
-import { Ledger } from "../support/ledger";
+import { KeyLedger } from "../support/key-ledger";
 
 /**
  * A cluster of container machines grows and shrinks, each time with one `pulumi up`, while somebody writes to its etcd. Machine
@@ -16,7 +16,7 @@ import { Ledger } from "../support/ledger";
  */
 describe("a cluster that changes its shape", { timeout: 40 * 60_000 }, () => {
   let cluster: TestCluster;
-  let ledger: Ledger;
+  let ledger: KeyLedger;
   const name = "e2es";
 
   before(async () => {
@@ -26,7 +26,7 @@ describe("a cluster that changes its shape", { timeout: 40 * 60_000 }, () => {
       containers: "10.252.0.0/16",
       count: 1,
     });
-    ledger = new Ledger(cluster.connection, first());
+    ledger = new KeyLedger(cluster.connection, first());
     ledger.start();
   });
   after(async () => {

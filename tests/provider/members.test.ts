@@ -11,19 +11,19 @@ import {
   promote,
   removeMember,
 } from "../../provider/cluster/members";
-import { Ledger } from "../support/ledger";
+import { KeyLedger } from "../support/key-ledger";
 import { TestMembers } from "../support/members";
 
 /** What a growing and shrinking cluster asks of a real etcd, whose members stand on loopback addresses. */
 describe("members of a real etcd", { timeout: 5 * 60_000 }, () => {
   let members: TestMembers;
-  let ledger: Ledger;
+  let ledger: KeyLedger;
 
   before(async () => {
     members = await TestMembers.prepare(3);
     members.start(members.machine(1), `m-1=${peerUrl(members.machine(1))}`, "new");
     await until(async () => (await etcdLacks(members.connection, members.machine(1))) === undefined);
-    ledger = new Ledger(members.connection, members.machine(1));
+    ledger = new KeyLedger(members.connection, members.machine(1));
     ledger.start();
   });
   after(async () => {
@@ -95,8 +95,8 @@ describe("members of a real etcd", { timeout: 5 * 60_000 }, () => {
     await removeMember(members.connection, members.machine(2));
     await ledger.goesOn(10);
     assert.deepEqual(await list(), ["m-1"]);
-    // Without passing the leadership on, an election would begin after five seconds.
-    assert.ok(ledger.longestStall < 4_000, `${ledger.longestStall} ms without an acknowledged write`);
+    // Without passing the leadership on, an election would begin after three seconds.
+    assert.ok(ledger.longestStall < 2_500, `${ledger.longestStall} ms without an acknowledged write`);
     assert.deepEqual(await ledger.lost(), []);
     console.log(`${ledger.acknowledged} writes acknowledged, ${ledger.failures} failed`);
   });

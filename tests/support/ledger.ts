@@ -1,72 +1,90 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Etcd3 } from "etcd3";
-import type { Machine } from "../../provider/clients/ssh";
-import type { Connection } from "../../provider/connection";
+import { Client } from "./client";
 
-/** Writes numbered keys to one machine's etcd, all the while, and keeps a ledger of what was acknowledged. */
+/** A gateway, and the CA it is known by. */
+export interface Gateway {
+  readonly url: string;
+  readonly caCertificate: string;
+}
+
+interface Attempt {
+  /** Milliseconds since the epoch. */
+  readonly begun: number;
+  readonly ended: number;
+  /** HTTP status, or why there is none. */
+  readonly answer: number | string;
+}
+
+/** Writes numbered stories through a gateway without a pause, and remembers which were acknowledged. */
 export class Ledger {
-  readonly #acknowledged = new Set<string>();
-  #writing: Promise<void> | undefined;
-  #stopped = false;
-  #last = Date.now();
-  /** Longest time without an acknowledgement, in milliseconds. */
-  longestStall = 0;
-  failures = 0;
+  readonly acknowledged: string[] = [];
+  readonly attempts: Attempt[] = [];
+  #running = true;
+  #number = 0;
+  readonly #writers: Promise<void>[];
 
   constructor(
-    private readonly connection: Connection,
-    private readonly machine: Machine,
-  ) {}
-
-  get acknowledged(): number {
-    return this.#acknowledged.size;
-  }
-
-  start(): void {
-    this.#last = Date.now();
-    this.#writing = this.#write();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#writing;
+    private readonly gateway: Gateway,
+    private readonly name: string,
+    writers = 4,
+  ) {
+    this.#writers = Array.from({ length: writers }, () => this.#write());
   }
 
   async #write(): Promise<void> {
-    let client: Etcd3 | undefined;
-    for (let number = 1; !this.#stopped; number += 1) {
-      const key = `/ledger/${String(number).padStart(8, "0")}`;
+    const client = connect(this.gateway);
+    while (this.#running) {
+      this.#number += 1;
+      const subject = `${this.name} ${this.#number}`;
+      const begun = Date.now();
+      let answer: number | string;
       try {
-        client ??= await this.connection.etcd.member(this.machine);
-        await client.put(key).value(key).exec();
-        this.#acknowledged.add(key);
-        this.longestStall = Math.max(this.longestStall, Date.now() - this.#last);
-        this.#last = Date.now();
-      } catch {
-        this.failures += 1; // nobody was told that it is there
-        client?.close();
-        client = undefined;
-        await sleep(100);
+        const body = { subject };
+        answer = (await client.ask("/api/v1/userstories", { method: "POST", body, timeoutSeconds: 20 }))
+          .status;
+      } catch (error) {
+        answer = (error as Error).name;
       }
-      await sleep(10);
+      this.attempts.push({ begun, ended: Date.now(), answer });
+      if (answer === 201) this.acknowledged.push(subject);
+      await sleep(100);
     }
-    client?.close();
+    client.close();
   }
 
-  /** Waits for another acknowledgement: writes go on. @throws Error when none comes in time. */
-  async goesOn(seconds: number): Promise<void> {
-    const before = this.acknowledged;
-    const until = Date.now() + seconds * 1000;
-    while (this.acknowledged === before) {
-      if (Date.now() > until) throw new Error(`no write was acknowledged for ${seconds} s`);
-      await sleep(50);
-    }
+  async stop(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#writers);
   }
 
-  /** Keys that were acknowledged and are not there. */
-  async lost(): Promise<string[]> {
-    const acknowledged = [...this.#acknowledged];
-    const there = new Set(await this.connection.etcd.run((etcd) => etcd.getAll().prefix("/ledger/").keys()));
-    return acknowledged.filter((key) => !there.has(key));
+  /** When the first write begun after a moment was acknowledged, ms since the epoch; undefined while none was. */
+  acknowledgedAfter(moment: number): number | undefined {
+    const ends = this.attempts.filter(({ begun, answer }) => begun > moment && answer === 201);
+    return ends.length === 0 ? undefined : Math.min(...ends.map(({ ended }) => ended));
+  }
+
+  /** The longest time from one acknowledgement to the next, seconds. */
+  longestStall(): number {
+    const ends = this.attempts.filter(({ answer }) => answer === 201).map(({ ended }) => ended);
+    ends.sort((one, other) => one - other);
+    return Math.max(0, ...ends.slice(1).map((end, index) => end - (ends[index] as number))) / 1000;
+  }
+
+  /** How often each answer came. */
+  answers(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { answer } of this.attempts) counts[answer] = (counts[answer] ?? 0) + 1;
+    return counts;
+  }
+
+  /** Acknowledged stories that a gateway does not list. */
+  async missing(gateway: Gateway): Promise<string[]> {
+    const client = connect(gateway);
+    const stories = await client.json<{ subject: string }[]>("/api/v1/userstories");
+    client.close();
+    const found = new Set(stories.map(({ subject }) => subject));
+    return this.acknowledged.filter((subject) => !found.has(subject));
   }
 }
+
+const connect = ({ url, caCertificate }: Gateway): Client => new Client({ caCertificate }, url);

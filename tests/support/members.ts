@@ -62,7 +62,7 @@ export class TestMembers {
       ],
       ...["--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer],
       ...["--initial-advertise-peer-urls", peer, ...tls(""), ...tls("peer-")],
-      ...["--heartbeat-interval", "500", "--election-timeout", "5000"], // milliseconds, as on the machines
+      ...["--heartbeat-interval", "500", "--election-timeout", "3000"], // milliseconds, as on the machines
     ];
     const options = { cwd: join(this.folder, name), stdio: "ignore" } as const;
     this.#processes.set(name, spawn(join(payload().tree, "bin/etcd"), args, options));

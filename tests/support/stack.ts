@@ -134,6 +134,8 @@ export class TestStack {
 
 export interface Outputs {
   readonly url: string;
+  /** PEM. */
+  readonly caCertificate: string;
   readonly images: "taiga" | "rehearsal";
   readonly machines: readonly { name: string; address: string; hypervisor: string; image: string }[];
 }

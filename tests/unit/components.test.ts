@@ -9,6 +9,8 @@ interface Made {
   readonly inputs: Record<string, unknown>;
 }
 const made: Made[] = [];
+/** Marks a secret among the inputs (pulumi's sdk/nodejs/runtime/rpc.ts). */
+const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 
 pulumi.runtime.setMocks(
   {
@@ -44,7 +46,13 @@ describe("the program of an emulated cluster", () => {
     const { readSettings } = (await import(
       "../../components/settings.js"
     )) as typeof import("../../components/settings.js");
-    const { settings } = readSettings({ prefix: "taiga-test", network: "10.50.0.0/24" });
+    const { settings } = readSettings({
+      prefix: "taiga-test",
+      network: "10.50.0.0/24",
+      back: { instances: 3 },
+      features: { telemetry: true, importers: ["jira"] },
+      email: { host: "mail.example.org", password: "hidden" },
+    });
     const credentials = pulumi.secret(JSON.stringify(await createCredentials()));
     const cluster = new Cluster("taiga-test", {
       settings,
@@ -58,7 +66,12 @@ describe("the program of an emulated cluster", () => {
         },
       },
     });
-    const taiga = new Taiga("taiga", { cluster, credentials });
+    const taiga = new Taiga("taiga", {
+      cluster,
+      credentials,
+      application: settings.application,
+      tls: { kind: "issued", days: 365 },
+    });
     url = await new Promise((resolve) => taiga.url.apply(resolve));
   });
 
@@ -122,7 +135,10 @@ describe("the program of an emulated cluster", () => {
   it("registers configuration, units of every instance and gates", () => {
     const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ inputs }) => inputs.name);
     for (const unit of [
-      "taiga-db.service",
+      "taiga-db@1.service",
+      "taiga-db@3.service",
+      "taiga-broker@3.service",
+      "taiga-ambassador.service",
       "taiga-back@1.service",
       "taiga-back@2.service",
       "taiga-back-discovery@2.service",
@@ -130,11 +146,24 @@ describe("the program of an emulated cluster", () => {
     ]) {
       assert.ok(units.includes(unit), unit);
     }
-    assert.deepEqual(one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units, [
-      "taiga-db.service",
-      "taiga-db-discovery.service",
-    ]);
+    assert.deepEqual(
+      one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units,
+      ["", "-discovery"].flatMap((kind) => [1, 2, 3].map((index) => `taiga-db${kind}@${index}.service`)),
+    );
     assert.equal(one("pulumi-nodejs:dynamic/etcd:Key", "/taiga/config/database/postgres_db").value, "taiga");
+  });
+
+  it("gives passwords of the database and the broker as secrets of their own, the members' apart from the clients'", () => {
+    const passwords = of("pulumi-nodejs:dynamic/etcd:Key")
+      .filter(({ name }) => /\/(database|broker)(-member)?\/.*(pass|cookie)/.test(name))
+      .map(({ name, inputs }) => ({ name, value: inputs.value as { value?: string } }));
+    assert.equal(passwords.length, 6, passwords.map(({ name }) => name).join());
+    const clients = passwords.filter(({ name }) => /\/(database|broker)\//.test(name));
+    assert.deepEqual(clients.map(({ name }) => name).sort(), [
+      "/taiga/config/broker/rabbitmq_pass",
+      "/taiga/config/database/postgres_password",
+    ]);
+    assert.equal(new Set(passwords.map(({ value }) => JSON.stringify(value))).size, passwords.length);
   });
 
   it("stores a dynamic resource's code as a short require", () => {
@@ -144,5 +173,42 @@ describe("the program of an emulated cluster", () => {
     }
   });
 
-  it("answers on the first machine", () => assert.equal(url, "http://10.50.0.11/"));
+  it("answers at the entry address, over TLS", () => assert.equal(url, "https://10.50.0.5/"));
+
+  it("starts as many instances of the API as were asked for", () => {
+    const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ inputs }) => String(inputs.name));
+    assert.deepEqual(units.filter((unit) => /^taiga-back@/.test(unit)).sort(), [
+      "taiga-back@1.service",
+      "taiga-back@2.service",
+      "taiga-back@3.service",
+    ]);
+    assert.equal(units.filter((unit) => /^taiga-front@/.test(unit)).length, 2);
+  });
+
+  it("has a key for each feature flag and mail setting, and the machines for the entry address", () => {
+    const value = (path: string) => one("pulumi-nodejs:dynamic/etcd:Key", `/taiga/config/${path}`).value;
+    assert.equal(value("features/enable_telemetry"), "True");
+    assert.equal(value("features/public_register_enabled"), "False");
+    assert.equal(value("features/enable_jira_importer"), "True");
+    assert.equal(value("features/enable_trello_importer"), "False");
+    assert.equal(value("email/email_backend"), "django.core.mail.backends.smtp.EmailBackend");
+    assert.equal(value("entry/address"), "10.50.0.5");
+    assert.equal(value("entry/machines"), "10.50.0.11 10.50.0.12 10.50.0.13");
+  });
+
+  it("gives secrets to the engine as secrets", () => {
+    for (const path of ["gateway/tls", "email/email_host_password", "back/taiga_secret_key"]) {
+      const { value } = one("pulumi-nodejs:dynamic/etcd:Key", `/taiga/config/${path}`);
+      assert.equal(
+        (value as Record<string, unknown>)["4dabf18193072939515e22adb298388d"],
+        secretSignature,
+        path,
+      );
+    }
+  });
+
+  it("asks for one certificate, for the entry address and every machine's", () => {
+    const { addresses, days } = one("pulumi-nodejs:dynamic/tls:Certificate", "taiga-gateway");
+    assert.deepEqual([addresses, days], [["10.50.0.5", "10.50.0.11", "10.50.0.12", "10.50.0.13"], 365]);
+  });
 });

@@ -21,6 +21,18 @@ describe("npm run ssh", () => {
     assert.deepEqual(first, { name: "taiga-dev-1", address: "127.0.0.1", sshPort: 2201 });
   });
 
+  it("knows the machines of pools, and takes the schema's empty texts for what is not set", () => {
+    const pools = { value: '{"db":{"count":1},"web":{"count":1,"first":11}}' };
+    const all = targets({ ...config, "taiga:pools": pools, "taiga:prefix": { value: "" } }, "prod");
+    assert.deepEqual(
+      all.map(({ name, address }) => [name, address]),
+      [
+        ["taiga-prod-1", "10.99.0.11"],
+        ["taiga-prod-11", "10.99.0.21"],
+      ],
+    );
+  });
+
   it("names the machines there are", () => {
     assert.throws(() => findTarget(targets(config, "dev"), "4"), /taiga-dev-1, taiga-dev-2, taiga-dev-3/);
   });

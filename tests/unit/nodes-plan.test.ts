@@ -86,6 +86,21 @@ test("a prefix that cannot begin a host name is refused with one that can", () =
   }
 });
 
+test("the entry address may be another, free one of the network", () => {
+  const place = { prefix: "taiga", cidr: "10.77.0.0/24", count: 3 };
+  assert.equal(plan({ ...place, entry: "10.77.0.200" }).entry, "10.77.0.200");
+  for (const [entry, why] of [
+    ["10.78.0.5", /is no host's address in 10\.77\.0\.0\/24; write .* such as "10\.77\.0\.5"/],
+    ["10.77.0.0", /is no host's address/],
+    ["10.77.0.255", /is no host's address/],
+    ["10.77.0.1", /is the host's own/],
+    ["10.77.0.13", /is machine 3's/],
+    ["10.77.0", /is no IPv4 address/],
+    ["10.77.0.5/24", /is no IPv4 address/],
+  ] as const)
+    assert.throws(() => plan({ ...place, entry }), why, entry);
+});
+
 for (const count of [0, -1, 1.5, Number.NaN, 201]) {
   test(`${count} machines are refused`, () => {
     assert.throws(

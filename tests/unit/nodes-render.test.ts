@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { nodeImage } from "../../images/artifacts";
 import { CloudConfigError } from "../../nodes/cloud-config";
 import type { Ignition } from "../../nodes/ignition";
-import { type NodeValues, renderNode } from "../../nodes/render";
+import { type NodeAdditions, type NodeValues, renderNode } from "../../nodes/render";
 
 const values: NodeValues = {
   name: "taiga-dev-1",
@@ -19,7 +19,7 @@ const values: NodeValues = {
   operatorKey: "ssh-ed25519 AAAA operator",
   hostKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nYWJj\nZGVm\n-----END OPENSSH PRIVATE KEY-----\n",
 };
-const rendered = (extra?: string): Ignition => JSON.parse(renderNode(values, extra));
+const rendered = (cloudConfig = ""): Ignition => JSON.parse(renderNode(values, { cloudConfig }));
 const fileText = (from: Ignition, path: string): string => {
   const file = from.storage?.files?.find((each) => each.path === path);
   return Buffer.from(file?.contents.source.replace("data:;base64,", "") ?? "", "base64").toString();
@@ -96,9 +96,25 @@ coreos: {etcd2: {election-timeout: 1000}}
   assert.match(unitOf(node, "etcd.service")?.dropins?.[0]?.contents ?? "", /"ETCD_ELECTION_TIMEOUT=1000"/);
 });
 
+test("a pool's metadata are added to what fleet knows of every machine, the stack's come after", () => {
+  const metadata = { pool: "db", disk: "ssd" };
+  const node: Ignition = JSON.parse(
+    renderNode(values, { metadata, cloudConfig: "#cloud-config\ncoreos: {fleet: {metadata: rack=7}}" }),
+  );
+  assert.match(
+    unitOf(node, "fleet.service")?.dropins?.[0]?.contents ?? "",
+    /"FLEET_METADATA=index=1,name=taiga-dev-1,pool=db,disk=ssd,rack=7"/,
+  );
+  assert.equal(
+    renderNode(values, { metadata: {} }),
+    renderNode(values),
+    "nobody is replaced for a pool without a name",
+  );
+});
+
 test("an unknown placeholder is reported where it stands, beside what else is wrong", () => {
   assert.throws(
-    () => renderNode(values, "#cloud-config\nhostname: BAD\nwrite_files: [{path: /a, content: 'x {{nme}}'}]"),
+    () => rendered("#cloud-config\nhostname: BAD\nwrite_files: [{path: /a, content: 'x {{nme}}'}]"),
     (error) => {
       assert.ok(error instanceof CloudConfigError);
       assert.match(error.message, /^taiga:cloudConfig is not/);
@@ -150,9 +166,17 @@ coreos:
     - {name: b.service, mask: true}
     - {name: 20-b.network, content: "[Match]\\nName=x\\n"}
 `;
-  for (const input of [renderNode(values), renderNode(values, extra)]) {
+  for (const input of [renderNode(values), renderNode(values, { cloudConfig: extra })]) {
     const { stdout, stderr, status } = spawnSync(validate, ["-"], { input, encoding: "utf8" });
     assert.equal(`${stdout}${stderr}`, "");
     assert.equal(status, 0);
   }
+});
+
+test("fleet writes less where its machine is emulated, and what a stack says still wins", () => {
+  const fleet = (additions: NodeAdditions) => JSON.stringify(JSON.parse(renderNode(values, additions)));
+  assert.match(fleet({}), /FLEET_AGENT_TTL=30s/);
+  assert.match(fleet({ emulated: true }), /FLEET_AGENT_TTL=90s/);
+  const cloudConfig = "#cloud-config\ncoreos: {fleet: {agent_ttl: 10s}}";
+  assert.match(fleet({ emulated: true, cloudConfig }), /FLEET_AGENT_TTL=10s/);
 });

@@ -24,7 +24,7 @@ describe("a stack's settings", () => {
     [
       "an unknown image",
       { machines: { image: "slackware" } },
-      /taiga:machines\.image: "slackware" is not known; write one of debian/,
+      /taiga:machines\.image: is "slackware"; write one of debian, flatcar, fcos/,
     ],
     [
       "an unknown kind",
@@ -51,7 +51,42 @@ describe("a stack's settings", () => {
       /taiga:cloudConfig.*#cloud-config/,
     ],
   ];
-  for (const [what, raw, expected] of refusals) {
+  const application: typeof refusals = [
+    ["an entry that is a machine's", { entry: "10.77.0.11" }, /taiga:entry: "10\.77\.0\.11" is machine 1's/],
+    [
+      "more of the API than machines",
+      { back: { instances: 4 } },
+      /taiga:back\.instances: 4 is no number .*write 1 to 3/,
+    ],
+    [
+      "an unknown flag",
+      { features: { publicRegistration: true } },
+      /taiga:features\.publicRegistration: true is for no known field; write one of publicRegister, telemetry/,
+    ],
+    [
+      "a flag that is no boolean",
+      { features: { telemetry: "yes" } },
+      /taiga:features\.telemetry: "yes" is neither on nor off; write true or false/,
+    ],
+    [
+      "an unknown importer",
+      { features: { importers: ["asana"] } },
+      /taiga:features\.importers: \["asana"\] is no list of importers; write a list of github, jira, trello/,
+    ],
+    ["features that are a list", { features: ["telemetry"] }, /taiga:features: .*is no mapping/],
+    ["mail without a server", { email: { user: "taiga" } }, /taiga:email\.host: null is no mail server/],
+    ["a port that is none", { email: { host: "m", port: 0 } }, /taiga:email\.port: 0 is no port; write 587/],
+    [
+      "an unknown encryption",
+      { email: { host: "m", encryption: "ssl" } },
+      /taiga:email\.encryption: "ssl" is not known; write one of none, starttls, tls/,
+    ],
+  ];
+  it("never repeat a password in a message", () => {
+    assert.doesNotMatch(messages({ email: { host: "m", password: ["hunter2"] } }).join(), /hunter2/);
+  });
+
+  for (const [what, raw, expected] of [...refusals, ...application]) {
     it(`are refused: ${what}`, () => {
       assert.equal(messages(raw).length >= 1, true);
       assert.match(messages(raw).join("\n"), expected);
@@ -78,6 +113,10 @@ describe("a stack's settings", () => {
           network: fc.string(),
           containers: fc.string(),
           pool: fc.string(),
+          entry: fc.string(),
+          back: fc.anything(),
+          features: fc.anything(),
+          email: fc.anything(),
         }),
         (raw) => {
           const { problems } = readSettings({ prefix: "p", ...raw });

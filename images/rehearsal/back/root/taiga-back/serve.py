@@ -4,46 +4,48 @@ GET  /api/v1/             the endpoints, without touching the database, as Taiga
 GET  /api/v1/userstories  every row, oldest first
 POST /api/v1/userstories  {"subject": text of 1 to 500 characters}: writes a row, answers 201 with it
 GET  /api/v1/projects     an empty list, after asking the database
-GET  /api/v1/rehearsal    which instance on which machine answers, and where its database is
+GET  /api/v1/rehearsal    which instance on which machine answers, where its database is, and its feature flags
+GET  /api/v1/migrations   when the tables were made or changed
 """
 
 import json
 import os
 import signal
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg2
 
-DATABASE = {
-    "dbname": os.environ["POSTGRES_DB"],
-    "user": os.environ["POSTGRES_USER"],
-    "password": os.environ["POSTGRES_PASSWORD"],
-    "host": os.environ["POSTGRES_HOST"],
-    "port": os.environ.get("POSTGRES_PORT", "5432"),
-    "connect_timeout": 10,
-}
-TABLE = """CREATE TABLE IF NOT EXISTS userstories (
-    id bigserial PRIMARY KEY, subject text NOT NULL, created timestamptz NOT NULL DEFAULT now())"""
+from database import PARAMETERS as DATABASE
+
 ENDPOINTS = ["userstories", "projects", "rehearsal"]
-local = threading.local()
+FEATURES = ["PUBLIC_REGISTER_ENABLED", "ENABLE_TELEMETRY", "WEBHOOKS_ENABLED", "ENABLE_SLACK"] + [
+    f"ENABLE_{name}_IMPORTER" for name in ("GITHUB", "JIRA", "TRELLO")
+]
+idle = []  # connections that no request uses; append and pop are atomic
+
+
+def connect(fresh):
+    try:
+        if not fresh:
+            return idle.pop()
+    except IndexError:
+        pass
+    return psycopg2.connect(**DATABASE)
 
 
 def query(sql, *values):
     """Runs one statement in a transaction of its own; a connection that has died is made anew, once."""
     for attempt in (1, 2):
         try:
-            if getattr(local, "connection", None) is None:
-                local.connection = psycopg2.connect(**DATABASE)
-                with local.connection, local.connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_xact_lock(7461)")  # replicas start together
-                    cursor.execute(TABLE)
-            with local.connection, local.connection.cursor() as cursor:
+            connection = connect(fresh=attempt == 2)
+            with connection, connection.cursor() as cursor:
                 cursor.execute(sql, values)
-                return cursor.fetchall()
+                rows = cursor.fetchall()
+            idle.append(connection)
+            return rows
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            local.connection = None
+            idle.clear()
             if attempt == 2 or not sql.startswith("SELECT"):
                 raise  # a write may have been made: only its sender may repeat it
 
@@ -54,6 +56,7 @@ def story(row):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 60  # seconds without a word from the client
 
     def do_GET(self):
         path = self.path.partition("?")[0].rstrip("/")
@@ -63,6 +66,8 @@ class Handler(BaseHTTPRequestHandler):
             self.database(lambda: [story(row) for row in query("SELECT id, subject, created FROM userstories ORDER BY id")])
         elif path == "/api/v1/projects":
             self.database(lambda: [] if query("SELECT 1") else None)
+        elif path == "/api/v1/migrations":
+            self.database(lambda: [row[0].isoformat() for row in query("SELECT at FROM migrations ORDER BY id")])
         elif path == "/api/v1/rehearsal":
             self.answer(
                 200,
@@ -70,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
                     "instance": os.environ.get("TAIGA_INSTANCE", "?"),
                     "machine": os.environ.get("TAIGA_MACHINE", "?"),
                     "database": f"{DATABASE['host']}:{DATABASE['port']}",
+                    "features": {name: os.environ.get(name) == "True" for name in FEATURES},
                 },
             )
         else:
@@ -105,6 +111,16 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # those under way are answered before the process ends
+    request_queue_size = 128
+
+    def stop(self, *_):
+        threading.Thread(target=self.shutdown).start()  # it waits for the loop that this signal has interrupted
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container ignores it otherwise
-    ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+    server = Server(("", 8000), Handler)
+    signal.signal(signal.SIGTERM, server.stop)
+    server.serve_forever()
+    server.server_close()

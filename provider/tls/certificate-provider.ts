@@ -1,0 +1,99 @@
+import "reflect-metadata"; // @peculiar/x509 asks for it
+import * as x509 from "@peculiar/x509";
+import type * as dynamic from "@pulumi/pulumi/dynamic";
+import { type ConfigReader, Connection } from "../connection";
+import { type Credentials, mintCertificate } from "../credentials";
+import { isKnown } from "../unknown";
+
+export interface CertificateInputs {
+  readonly commonName: string;
+  readonly addresses: readonly string[];
+  /** How long it is good for. */
+  readonly days: number;
+}
+
+export interface CertificateState extends CertificateInputs {
+  /** Private key and certificate, PEM, in one text. Secret. */
+  readonly bundle: string;
+  /** The certificate alone, PEM. */
+  readonly certificate: string;
+  /** ISO 8601. */
+  readonly notAfter: string;
+}
+
+let credentials: Credentials | undefined;
+
+/** Contacts nothing, here and below: the stack's own CA signs. */
+export async function configure(request: { config: ConfigReader }): Promise<void> {
+  credentials = Connection.fromConfig(request.config).credentials;
+}
+
+function configured(): Credentials {
+  if (!credentials) throw new Error("tls.Certificate was not configured");
+  return credentials;
+}
+
+const day = 24 * 3600 * 1000;
+
+/** The time from which an update renews it: 30 days before its end, or the last third of a shorter life. */
+export const renewAt = ({ notAfter, days }: Pick<CertificateState, "notAfter" | "days">): Date =>
+  new Date(new Date(notAfter).getTime() - Math.min(30, days / 3) * day);
+
+export async function check(
+  _olds: CertificateInputs,
+  news: CertificateInputs,
+): Promise<dynamic.CheckResult<CertificateInputs>> {
+  const failures: dynamic.CheckFailure[] = [];
+  if (isKnown(news.days) && !(Number.isInteger(news.days) && news.days >= 1 && news.days <= 825)) {
+    failures.push({
+      property: "days",
+      reason: `${news.days} is no life of a certificate; write 1 to 825 days`,
+    });
+  }
+  return { inputs: news, failures };
+}
+
+export async function diff(
+  _id: string,
+  old: CertificateState,
+  news: CertificateInputs,
+): Promise<dynamic.DiffResult> {
+  const same =
+    old.commonName === news.commonName &&
+    old.days === news.days &&
+    old.addresses.join() === news.addresses.join();
+  const changes = !same || renewAt(old).getTime() < Date.now() || !(await isOurs(old.certificate));
+  return { changes, replaces: [] };
+}
+
+async function isOurs(certificate: string): Promise<boolean> {
+  const { publicKey } = new x509.X509Certificate(configured().caCertificate);
+  return new x509.X509Certificate(certificate).verify({ publicKey, signatureOnly: true });
+}
+
+async function mint(inputs: CertificateInputs): Promise<CertificateState> {
+  const { certificate, key, notAfter } = await mintCertificate(configured(), inputs);
+  const outs = { commonName: inputs.commonName, addresses: inputs.addresses, days: inputs.days };
+  return {
+    ...outs,
+    certificate,
+    bundle: `${key.trim()}\n${certificate.trim()}\n`,
+    notAfter: notAfter.toISOString(),
+  };
+}
+
+export async function create(inputs: CertificateInputs): Promise<dynamic.CreateResult<CertificateState>> {
+  return { id: inputs.commonName, outs: await mint(inputs) };
+}
+
+export async function update(
+  _id: string,
+  _old: CertificateState,
+  news: CertificateInputs,
+): Promise<dynamic.UpdateResult<CertificateState>> {
+  return { outs: await mint(news) };
+}
+
+async function remove(): Promise<void> {}
+
+export { remove as delete };

@@ -1,0 +1,288 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { containerUri } from "../../components/container-domain";
+import { Client } from "../support/client";
+import { type Outputs, TestStack } from "../support/stack";
+
+/** What users meet, on container machines: the entry address, TLS, changed settings, and one scheduler, while machines die. */
+const stack = new TestStack("e2ea", {
+  "taiga:machines": { count: 3, kind: "container" },
+  "taiga:protectData": false,
+  "taiga:network": "10.98.0.0/24",
+  "taiga:containers": "10.251.0.0/16",
+});
+const entry = "10.98.0.5";
+
+let outputs: Outputs;
+let client: Client;
+const machines = () => outputs.machines.map(({ name }) => name);
+const virsh = (...args: string[]) => execFileSync("virsh", ["-q", "-c", containerUri, ...args]);
+
+/** Runs a command on each machine that answers; by machine. */
+async function onEach(command: string, names: readonly string[] = machines()): Promise<Map<string, string>> {
+  const answers = await Promise.all(
+    names.map(async (name) => [name, await stack.ssh(name, command).catch(() => "")] as const),
+  );
+  return new Map(answers);
+}
+
+const holders = async (names?: readonly string[]): Promise<string[]> =>
+  [...(await onEach("ip -o -4 address", names))]
+    .filter(([, addresses]) => addresses.includes(` ${entry}/`))
+    .map(([name]) => name);
+
+/** Asks again and again until the answer is as wanted; fails with what was last seen. */
+async function until<T>(seconds: number, ask: () => Promise<T>, wanted: (seen: T) => boolean): Promise<T> {
+  const limit = Date.now() + seconds * 1000;
+  for (;;) {
+    const seen = await ask().catch((error: Error) => error);
+    if (!(seen instanceof Error) && wanted(seen)) return seen;
+    if (Date.now() > limit)
+      throw new Error(`not within ${seconds} s; last seen: ${JSON.stringify(seen)} ${seen}`);
+    await sleep(250);
+  }
+}
+
+/** Reads and writes through the entry address, on kept and on new connections, while something happens; none may fail. */
+async function underLoad(action: () => Promise<unknown>): Promise<void> {
+  const failures: string[] = [];
+  let asked = 0;
+  let going = true;
+  const load = async (keepAlive: boolean, writes: boolean) => {
+    const own = new Client(outputs, outputs.url, { keepAlive });
+    while (going) {
+      const body = { subject: `under load ${asked}` };
+      const answer = writes
+        ? own.ask("/api/v1/userstories", { method: "POST", body })
+        : own.ask("/api/v1/projects");
+      await answer.then(
+        ({ status, text }) => status < 300 || failures.push(`${status} ${text}`),
+        (error: Error) => failures.push(error.message),
+      );
+      asked += 1;
+      await sleep(30);
+    }
+    own.close();
+  };
+  const loads = [load(true, true), load(true, false), load(false, true), load(false, false)];
+  try {
+    await action();
+  } finally {
+    going = false;
+    await Promise.all(loads);
+  }
+  console.log(`${asked} requests, ${failures.length} failed`);
+  assert.ok(asked > 50, `${asked} requests are no load`);
+  assert.deepEqual(failures, []);
+}
+
+interface Rehearsal {
+  readonly instance: string;
+  readonly features: Readonly<Record<string, boolean>>;
+}
+
+describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
+  before(async () => {
+    await stack.deploy();
+    outputs = await stack.outputs();
+    client = new Client(outputs, outputs.url);
+  });
+
+  after(async () => {
+    client?.close();
+    await stack.pulumi("destroy", "--yes", "--skip-preview");
+    stack.removeCheckout();
+  });
+
+  it("is one address, on one machine, with a certificate of the stack's CA; plain http leads there", async () => {
+    assert.equal(outputs.url, `https://${entry}/`);
+    assert.equal((await client.ask("/")).status, 200);
+    assert.equal((await holders()).length, 1);
+    const plain = await fetch(`http://${entry}/api/v1/?page=2`, { redirect: "manual" });
+    assert.deepEqual([plain.status, plain.headers.get("location")], [308, `https://${entry}/api/v1/?page=2`]);
+    await assert.rejects(fetch(outputs.url), "a client that does not know the CA must not be content");
+    for (const { address } of outputs.machines) {
+      const direct = new Client(outputs, `https://${address}/`);
+      assert.equal((await direct.ask("/")).status, 200);
+      direct.close();
+    }
+  });
+
+  it("keeps the certificate's key to root", async () => {
+    const seen = await onEach(
+      "sudo stat -c '%U %a' /run/taiga/tls/tls.pem; sudo docker inspect taiga-gateway; ps -ef",
+    );
+    for (const [machine, text] of seen) {
+      assert.match(text, /^root 600$/m, machine);
+      assert.doesNotMatch(text, /PRIVATE KEY/, machine);
+    }
+    assert.doesNotMatch(await stack.pulumi("stack", "export"), /PRIVATE KEY/);
+  });
+
+  it("renews the certificate on running machines", async () => {
+    const boots = await onEach("uptime -s; sudo docker inspect -f '{{.State.StartedAt}}' taiga-gateway");
+    const { fingerprint } = await client.ask("/");
+    await stack.pulumi("config", "set", "--path", "taiga:tls.days", "90");
+    await stack.pulumi("up", "--yes", "--skip-preview");
+    for (const { address } of outputs.machines) {
+      await until(
+        120,
+        async () => {
+          const fresh = new Client(outputs, `https://${address}/`, { keepAlive: false });
+          return (await fresh.ask("/")).fingerprint;
+        },
+        (seen) => seen !== fingerprint,
+      );
+    }
+    assert.deepEqual(
+      await onEach("uptime -s; sudo docker inspect -f '{{.State.StartedAt}}' taiga-gateway"),
+      boots,
+    );
+  });
+
+  it("takes a feature flag up, one instance after another, with no failed request", async () => {
+    await stack.pulumi("config", "set", "--path", "taiga:features.telemetry", "true");
+    const preview = await stack.pulumi("preview");
+    assert.match(preview, /~ .*\/taiga\/config\/features\/enable_telemetry/);
+    assert.match(preview, /~ 1 to update\n\s+\d+ unchanged/);
+
+    await underLoad(async () => {
+      await stack.pulumi("up", "--yes", "--skip-preview");
+      const taken = new Set<string>();
+      await until(
+        300,
+        async () => {
+          const { instance, features } = await client.json<Rehearsal>("/api/v1/rehearsal");
+          if (features.ENABLE_TELEMETRY) taken.add(instance);
+          else taken.delete(instance);
+          return taken.size;
+        },
+        (size) => size === 2,
+      );
+    });
+    await stack.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("rolls an edited unit through its instances with no failed request", async () => {
+    const path = join(stack.directory, "units/taiga-back@.service");
+    writeFileSync(
+      path,
+      readFileSync(path, "utf8").replace(/^Description=.*$/m, "Description=Edited under load"),
+    );
+    await underLoad(() => stack.pulumi("up", "--yes", "--skip-preview"));
+    assert.match(
+      await stack.ssh(machines()[0] as string, "fleetctl cat taiga-back@2.service"),
+      /Edited under load/,
+    );
+  });
+
+  it("has migrated the database once, though its instances have started several times", async () => {
+    assert.equal((await client.json<string[]>("/api/v1/migrations")).length, 1);
+  });
+
+  it("shows media to who has a good token, and nobody else", async () => {
+    await onEach("echo a picture | sudo tee /var/lib/data/media/picture.txt >/dev/null");
+    const key = (
+      await stack.ssh(
+        machines()[0] as string,
+        "sudo etcdctl get --print-value-only /taiga/config/protected/secret_key",
+      )
+    ).trim();
+    const token = (path: string, seconds: number) =>
+      `${seconds}:${createHmac("sha256", key).update(`${path}:${seconds}`).digest("hex")}`;
+    const now = Math.floor(Date.now() / 1000);
+    const ask = async (path: string) => {
+      const { status, text } = await client.ask(path);
+      return status === 200 ? text.trim() : status;
+    };
+    assert.equal(await ask(`/media/picture.txt?token=${token("picture.txt", now)}`), "a picture");
+    assert.equal(await ask(`/media/picture.txt?token=${token("picture.txt", now - 3600)}`), 403);
+    assert.equal(await ask(`/media/picture.txt?token=${token("other.txt", now)}`), 403);
+    assert.equal(await ask("/media/picture.txt"), 403);
+    assert.equal(await ask("/_protected/picture.txt"), 404);
+  });
+
+  it("sends what the workers have done to who listens", async () => {
+    const socket = await client.websocket("/events");
+    let heard = "";
+    socket.on("data", (part: Buffer) => {
+      heard += part.toString("latin1");
+    });
+    await until(
+      60,
+      async () => heard,
+      (text) => /"task": "tick"/.test(text),
+    );
+    socket.destroy();
+  });
+
+  it("moves with the loss of its machine, and one scheduler goes on elsewhere, never two", async () => {
+    const scheduler = async () =>
+      (
+        await stack.ssh(machines()[0] as string, "sudo etcdctl get --print-value-only /taiga/locks/beat")
+      ).trim();
+    const measured: string[] = [];
+    for (const whose of ["the entry address", "the scheduler"] as const) {
+      const [victim] =
+        whose === "the scheduler" ? [await until(60, scheduler, (name) => name !== "")] : await holders();
+      assert.ok(victim);
+      const others = machines().filter((name) => name !== victim);
+      virsh("destroy", victim);
+      const killed = Date.now();
+      const fresh = new Client(outputs, `https://${entry}/`, { keepAlive: false });
+      await until(
+        60,
+        () => fresh.ask("/api/v1/", { timeoutSeconds: 1 }),
+        ({ status }) => status === 200,
+      );
+      measured.push(`${whose}: answers after ${((Date.now() - killed) / 1000).toFixed(1)} s`);
+      await until(
+        60,
+        () => holders(others),
+        (names) => names.length === 1,
+      );
+      await until(
+        120,
+        () => lastTick(others),
+        (at) => at > killed + 1000,
+      );
+      measured.push(`ticks after ${((Date.now() - killed) / 1000).toFixed(1)} s`);
+      virsh("start", victim);
+      await until(
+        300,
+        () =>
+          stack.ssh(
+            victim,
+            "sudo etcdctl endpoint health 2>&1; systemctl is-active taiga-gateway taiga-beat",
+          ),
+        (text) => /is healthy[\s\S]*active\nactive/.test(text),
+      );
+    }
+    console.log(measured.join("\n"));
+    await sleep(3_000);
+
+    // In order of time the terms must only grow: who has lost the key once ticks no more until it has it again.
+    const ticks = [...(await onEach("sudo cat /var/lib/data/beat/ticks.log")).values()]
+      .join("")
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => line.split(" ") as [time: string, machine: string, term: string])
+      .sort(([one], [other]) => (one < other ? -1 : 1));
+    assert.ok(ticks.length > 20, `${ticks.length} ticks`);
+    assert.ok(new Set(ticks.map(([, machine]) => machine)).size >= 2);
+    const late = ticks.slice(1).filter(([, , term], index) => Number(term) < Number(ticks[index]?.[2]));
+    assert.deepEqual(late, [], "ticks of a term that was over");
+  });
+
+  async function lastTick(names: readonly string[]): Promise<number> {
+    const lines = [
+      ...(await onEach("sudo tail -n1 /var/lib/data/beat/ticks.log 2>/dev/null || true", names)).values(),
+    ];
+    return Math.max(0, ...lines.map((line) => Date.parse(line.split(" ")[0] ?? "") || 0));
+  }
+});

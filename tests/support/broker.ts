@@ -1,0 +1,41 @@
+import { type AddressInfo, createServer } from "node:net";
+import { type ChannelModel, connect } from "amqplib";
+import type { Machine, SshPool } from "../../provider/clients/ssh";
+
+/**
+ * A connection to a broker that only machines and their containers reach, through ssh to a machine.
+ * @param host what the machine is to connect to: its ambassador's address, or its own for its own node.
+ */
+export async function brokerConnection(
+  ssh: SshPool,
+  machine: Machine,
+  host: string,
+  password: string,
+): Promise<{ connection: ChannelModel; close(): Promise<void> }> {
+  const server = createServer((socket) => {
+    ssh.openTcp(machine, host, 5672).then(
+      (channel) => {
+        for (const end of [socket, channel]) end.on("error", () => socket.destroy());
+        socket.pipe(channel).pipe(socket);
+      },
+      () => socket.destroy(),
+    );
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const connection = await connect(
+      { hostname: "127.0.0.1", port, username: "taiga", password, vhost: "taiga" },
+      { timeout: 20_000 },
+    );
+    connection.on("error", () => {}); // it may be lost with its machine
+    const close = async () => {
+      await connection.close().catch(() => {});
+      server.close();
+    };
+    return { connection, close };
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+import { Agent, request } from "node:https";
+import type { Duplex } from "node:stream";
+import type { Outputs } from "./stack";
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** The certificate the gateway showed, as hexadecimal digits of its SHA-256. */
+  readonly fingerprint: string;
+}
+
+export interface Asking {
+  readonly method?: string;
+  readonly body?: unknown;
+  /** Default: 60 s; a machine may be emulated. */
+  readonly timeoutSeconds?: number;
+}
+
+/** A client of one stack's Taiga, which trusts the stack's CA and nobody else. */
+export class Client {
+  readonly #agent: Agent;
+  readonly #ca: string;
+
+  constructor(
+    { caCertificate }: Pick<Outputs, "caCertificate">,
+    readonly url: string,
+    { keepAlive = true }: { readonly keepAlive?: boolean } = {},
+  ) {
+    this.#ca = caCertificate;
+    this.#agent = new Agent({ ca: caCertificate, keepAlive });
+  }
+
+  ask(path: string, { method = "GET", body, timeoutSeconds = 60 }: Asking = {}): Promise<Answer> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    return new Promise((done, fail) => {
+      const asking = request(
+        new URL(path, this.url),
+        {
+          method,
+          agent: this.#agent,
+          signal: AbortSignal.timeout(timeoutSeconds * 1000),
+          ...(payload && {
+            headers: { "content-type": "application/json", "content-length": Buffer.byteLength(payload) },
+          }),
+        },
+        (response) => {
+          const { fingerprint256 } = (response.socket as import("node:tls").TLSSocket).getPeerCertificate();
+          let text = "";
+          response.setEncoding("utf8").on("data", (part: string) => {
+            text += part;
+          });
+          response.once("error", fail);
+          response.once("end", () =>
+            done({ status: response.statusCode ?? 0, text, fingerprint: fingerprint256 }),
+          );
+        },
+      );
+      asking.once("error", fail);
+      asking.end(payload);
+    });
+  }
+
+  /** @throws Error with status and text of an answer other than 2xx. */
+  async json<T>(path: string, asking?: Asking): Promise<T> {
+    const { status, text } = await this.ask(path, asking);
+    if (status < 200 || status > 299) throw new Error(`${path}: ${status} ${text}`);
+    return JSON.parse(text) as T;
+  }
+
+  /** Opens a websocket; what comes are frames (RFC 6455), here short enough to be read as they are. */
+  websocket(path: string): Promise<Duplex> {
+    return new Promise((done, fail) => {
+      const asking = request(new URL(path, this.url), {
+        ca: this.#ca,
+        agent: false,
+        headers: {
+          connection: "Upgrade",
+          upgrade: "websocket",
+          "sec-websocket-version": "13",
+          "sec-websocket-key": Buffer.from("a key of 16 byte").toString("base64"),
+        },
+      });
+      asking.once("upgrade", (_response, socket) => done(socket));
+      asking.once("response", ({ statusCode }) => fail(new Error(`no websocket: ${statusCode}`)));
+      asking.once("error", fail);
+      asking.end();
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { before, describe, it } from "node:test";
+import { readTls } from "../../components/tls-settings";
+import {
+  type Certificate,
+  type Credentials,
+  createCredentials,
+  mintCertificate,
+} from "../../provider/credentials";
+import * as provider from "../../provider/tls/certificate-provider";
+
+const entry = "10.50.0.5";
+const inputs = { commonName: "taiga", addresses: [entry, "10.50.0.11"], days: 90 };
+let credentials: Credentials;
+let own: Certificate;
+
+before(async () => {
+  credentials = await createCredentials();
+  own = await mintCertificate(credentials, { commonName: "taiga", addresses: [entry], days: 90 });
+  await provider.configure({
+    config: { get: (key) => (key === "taiga:credentials" ? JSON.stringify(credentials) : undefined) },
+  });
+});
+
+describe("the gateway's certificate", () => {
+  it("is for the addresses asked for, of the stack's CA, with its key in one text", async () => {
+    const { outs } = await provider.create(inputs);
+    const certificate = new X509Certificate(outs?.certificate ?? "");
+    assert.ok(certificate.verify(new X509Certificate(credentials.caCertificate).publicKey));
+    for (const address of inputs.addresses) assert.equal(certificate.checkIP(address), address);
+    assert.match(outs?.bundle ?? "", /^-----BEGIN PRIVATE KEY-----[\s\S]*-----BEGIN CERTIFICATE-----/);
+  });
+
+  it("stays as it is while it is good, and is renewed with a new key in its last third or 30 days", async () => {
+    const { outs } = await provider.create(inputs);
+    assert.ok(outs);
+    assert.equal((await provider.diff("taiga", outs, inputs)).changes, false);
+    const inDays = (days: number) => new Date(Date.now() + days * 24 * 3600 * 1000).toISOString();
+    for (const [left, days, due] of [
+      [31, 365, false],
+      [29, 365, true],
+      [-1, 365, true],
+      [6, 15, false],
+      [4, 15, true],
+    ] as const) {
+      const old: provider.CertificateState = { ...outs, days, notAfter: inDays(left) };
+      assert.equal(
+        (await provider.diff("taiga", old, { ...inputs, days })).changes,
+        due,
+        `${left} of ${days}`,
+      );
+    }
+    const renewed = await provider.update("taiga", outs, inputs);
+    assert.notEqual(renewed.outs?.bundle, outs.bundle);
+  });
+
+  it("is made anew for other addresses, and when the CA is another", async () => {
+    const { outs } = await provider.create(inputs);
+    assert.ok(outs);
+    assert.equal((await provider.diff("taiga", outs, { ...inputs, addresses: [entry] })).changes, true);
+    const other = await mintCertificate(await createCredentials(), inputs);
+    assert.equal(
+      (await provider.diff("taiga", { ...outs, ...other, notAfter: outs.notAfter }, inputs)).changes,
+      true,
+    );
+  });
+});
+
+describe("taiga:tls", () => {
+  const problems = (raw: unknown, now?: Date) =>
+    readTls(raw, entry, now)
+      .problems.map(({ field, message }) => `${field} ${message}`)
+      .join("\n");
+
+  it("is the stack's own certificate by default, or the user's", () => {
+    assert.deepEqual(readTls(undefined, entry).tls, { kind: "issued", days: 365 });
+    const { tls, problems: found, warnings } = readTls({ certificate: own.certificate, key: own.key }, entry);
+    assert.deepEqual([found, warnings], [[], []]);
+    assert.ok(tls.kind === "own" && tls.bundle.startsWith("-----BEGIN PRIVATE KEY-----"));
+  });
+
+  it("is refused when it has ended, with the date", () => {
+    const later = new Date(Date.now() + 91 * 24 * 3600 * 1000);
+    assert.match(
+      problems({ certificate: own.certificate, key: own.key }, later),
+      /taiga:tls\.certificate ended on/,
+    );
+  });
+
+  it("warns of an end that is near", () => {
+    const soon = new Date(Date.now() + 80 * 24 * 3600 * 1000);
+    const { warnings } = readTls({ certificate: own.certificate, key: own.key }, entry, soon);
+    assert.match(warnings[0]?.message ?? "", /^ends on/);
+  });
+
+  it("is refused with a key of another certificate, or one that cannot be read, and shows neither", async () => {
+    const other = await mintCertificate(credentials, inputs);
+    assert.match(problems({ certificate: own.certificate, key: other.key }), /taiga:tls\.key is not the key/);
+    const broken = problems({ certificate: own.certificate, key: "hunter2" });
+    assert.match(broken, /taiga:tls\.key is no private key; pulumi config set --secret/);
+    assert.doesNotMatch(broken, /hunter2/);
+  });
+
+  it("is refused with fields that are none, and lives that are none", () => {
+    assert.match(
+      problems({ cert: "x" }),
+      /taiga:tls\.cert is no known field; write one of certificate, key, days/,
+    );
+    assert.match(problems({ days: 0 }), /taiga:tls\.days 0 is no life/);
+    assert.match(problems("x"), /taiga:tls is no mapping/);
+  });
+});
