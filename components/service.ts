@@ -12,6 +12,8 @@ export interface ServiceArgs {
   readonly units: readonly string[];
   /** How many instances of each template. A change previews the added or removed ones, and the gate. Default: 1. */
   readonly instances?: number;
+  /** Takes instances of a template away one after another, the last first: those that stay are members together. Default: false. */
+  readonly oneByOne?: boolean;
   /** Folder of the unit files. Default: units/. */
   readonly folder?: string;
   /** Replaces units that are in fleet under these names with other options. Default: false. */
@@ -50,7 +52,11 @@ export class Service extends pulumi.ComponentResource {
         ),
       );
     const isSidekick = (each: ServiceUnit) => peersOf(each).some((peer) => names.includes(peer));
-    for (const each of units.filter((one) => !isSidekick(one))) make(each, []);
+    let before: fleet.Unit | undefined;
+    for (const each of units.filter((one) => !isSidekick(one))) {
+      make(each, before ? [before] : []);
+      if (args.oneByOne) before = made.get(each.unit);
+    }
     for (const each of units.filter(isSidekick)) {
       make(
         each,

@@ -27,6 +27,8 @@ export class Taiga extends pulumi.ComponentResource {
     super("taiga:index:Taiga", name, {}, options);
     const { cluster, application } = args;
     const instances = Math.min(2, cluster.machines.length);
+    // Three survive the loss of one; more would only make commits and confirmations slower.
+    const members = Math.min(3, cluster.machines.length);
     const addresses = cluster.machines.map(({ address }) => address);
     const within = { parent: this, deletedWith: cluster };
     const secret = (purpose: string) =>
@@ -43,6 +45,8 @@ export class Taiga extends pulumi.ComponentResource {
       "broker/rabbitmq_user": "taiga",
       "broker/rabbitmq_pass": secret("rabbitmq"),
       "broker-member/broker_cookie": secret("erlang-cookie"),
+      // Whose members of database and broker are to stay: one that stops and is not among them leaves for good.
+      "members/addresses": addresses.slice(0, members).join(" "),
       "back/taiga_secret_key": secret("taiga-secret-key"),
       "back/taiga_sites_scheme": "https",
       "back/taiga_sites_domain": cluster.entry,
@@ -68,10 +72,14 @@ export class Taiga extends pulumi.ComponentResource {
     );
     const service = (title: string, units: string[], after: pulumi.Resource[], count = instances) =>
       new Service(title, { units, instances: count }, { ...within, dependsOn: after });
-    // Three survive the loss of one; more would only make commits and confirmations slower.
-    const members = Math.min(3, cluster.machines.length);
-    const database = service("taiga-db", ["taiga-db@", "taiga-db-discovery@"], keys, members);
-    const broker = service("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members);
+    const memberService = (title: string) =>
+      new Service(
+        title,
+        { units: [`${title}@`, `${title}-discovery@`], instances: members, oneByOne: true },
+        { ...within, dependsOn: keys },
+      );
+    const database = memberService("taiga-db");
+    const broker = memberService("taiga-broker");
     const ambassador = service(
       "taiga-ambassador",
       ["taiga-ambassador", "taiga-ambassador-servers"],

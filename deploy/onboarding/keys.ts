@@ -37,8 +37,11 @@ export interface KeyChoice {
   readonly plain: readonly string[];
 }
 
-/** Written by flannel, and by this project's own locks and health checks. */
-const own = ["/coreos.com/network", "/taiga/locks", "/taiga/health"];
+/** Written by flannel, by Patroni, and by this project's own locks, health checks and units as they run. */
+const own = [
+  ...["/coreos.com/network", "/service/taiga", "/taiga/locks", "/taiga/health"],
+  ...["/taiga/broker", "/taiga/gateways", "/taiga/migrations"],
+];
 
 export const isUnder = (key: string, paths: readonly string[]): boolean =>
   paths.some((path) => key === path || key.startsWith(`${path.replace(/\/$/, "")}/`));

@@ -46,10 +46,16 @@ export class Libexec {
       .filter((line) => line !== "" && line.startsWith(name));
   }
 
-  run(script: string, ...args: string[]): { code: number | null; stdout: string; stderr: string } {
+  /** Runs a script; an object before its arguments is more environment. */
+  run(
+    script: string,
+    ...given: (string | Readonly<Record<string, string>>)[]
+  ): { code: number | null; stdout: string; stderr: string } {
+    const args = given.filter((each) => typeof each === "string");
+    const env = Object.assign({}, ...given.filter((each) => typeof each !== "string"));
     const { status, stdout, stderr } = spawnSync(join(this.root, "opt/taiga/libexec", script), args, {
       encoding: "utf8",
-      env: { PATH: `${join(this.root, "bin")}:${process.env.PATH}`, ROOT: this.root, LC_ALL: "C" },
+      env: { PATH: `${join(this.root, "bin")}:${process.env.PATH}`, ROOT: this.root, LC_ALL: "C", ...env },
       timeout: 30_000,
     });
     return { code: status, stdout, stderr };

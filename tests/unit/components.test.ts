@@ -194,6 +194,7 @@ describe("the program of an emulated cluster", () => {
     assert.equal(value("email/email_backend"), "django.core.mail.backends.smtp.EmailBackend");
     assert.equal(value("entry/address"), "10.50.0.5");
     assert.equal(value("entry/machines"), "10.50.0.11 10.50.0.12 10.50.0.13");
+    assert.equal(value("members/addresses"), "10.50.0.11 10.50.0.12 10.50.0.13");
   });
 
   it("gives secrets to the engine as secrets", () => {
