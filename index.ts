@@ -1,3 +1,4 @@
+import { servicesOn } from "./components/application-settings";
 import { Cluster } from "./components/cluster";
 import { readConfig } from "./components/config";
 import { Taiga } from "./components/taiga";
@@ -10,7 +11,14 @@ const cluster = new Cluster(settings.prefix, {
   credentials,
   protectData,
 });
-const taiga = new Taiga("taiga", { cluster, credentials, tls, application: settings.application });
+const { application } = settings;
+const taiga = new Taiga("taiga", {
+  cluster,
+  credentials,
+  tls,
+  application,
+  services: servicesOn(kind, application),
+});
 
 export const url = taiga.url;
 /** What a client trusts, unless the stack has a certificate of its own. */

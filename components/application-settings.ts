@@ -1,5 +1,13 @@
+import type { MachineKind } from "./settings";
+
 /** What the stack's configuration says of Taiga itself. Pure, as settings.ts. */
 export interface ApplicationSettings {
+  /**
+   * `all`: the nine services, database and broker with a member on each of three machines. `core`: database (one member), back,
+   * front, gateway and entry. `auto` is core where the machines are emulated, whose processors do not carry more, else all.
+   * Default: auto.
+   */
+  readonly services: Services | "auto";
   readonly back: {
     /** Instances of the API, each on a machine of its own. Default: one a machine, two at most. */
     readonly instances: number;
@@ -22,6 +30,12 @@ export interface Features {
   readonly importers: readonly Importer[];
 }
 
+export type Services = "all" | "core";
+
+/** Which services run on machines of a kind. */
+export const servicesOn = (kind: MachineKind, { services }: ApplicationSettings): Services =>
+  services !== "auto" ? services : kind === "emulated" ? "core" : "all";
+
 export type Importer = "github" | "jira" | "trello";
 
 /** How Taiga sends mail. Without `host` it writes mails to its log. */
@@ -39,6 +53,7 @@ export interface EmailSettings {
 }
 
 const importers = ["github", "jira", "trello"] as const;
+const choices = ["auto", "all", "core"] as const;
 const encryptions = ["none", "starttls", "tls"] as const;
 const switches = { publicRegister: false, telemetry: false, webhooks: true, slack: false } as const;
 const emailDefaults = { port: 587, from: "taiga@localhost", encryption: "starttls" } as const;
@@ -46,9 +61,14 @@ const emailDefaults = { port: 587, from: "taiga@localhost", encryption: "starttl
 type Complain = (field: string, value: unknown, remedy: string) => void;
 type Mapping = Readonly<Record<string, unknown>>;
 
-/** Reads `taiga:back`, `taiga:features` and `taiga:email`, complains of every bad field, and goes on with its default. */
+/** Reads `taiga:services`, `taiga:back`, `taiga:features` and `taiga:email`, complains of every bad field, and goes on with its default. */
 export function readApplication(
-  raw: { readonly back?: unknown; readonly features?: unknown; readonly email?: unknown },
+  raw: {
+    readonly services?: string;
+    readonly back?: unknown;
+    readonly features?: unknown;
+    readonly email?: unknown;
+  },
   machines: number,
   complain: Complain,
 ): ApplicationSettings {
@@ -67,6 +87,9 @@ export function readApplication(
     return value as Mapping;
   };
 
+  const services = choices.find((each) => each === (raw.services ?? "auto"));
+  if (services === undefined)
+    complain("services", raw.services, `is not known; write one of ${choices.join(", ")}`);
   const back = mapping("back", raw.back, ["instances"], "{ instances: 2 }");
   const usual = Math.min(2, machines);
   let instances = usual;
@@ -104,6 +127,7 @@ export function readApplication(
     complain("features.importers", from, `is no list of importers; write a list of ${importers.join(", ")}`);
 
   return {
+    services: services ?? "auto",
     back: { instances },
     features: {
       publicRegister: flag("publicRegister"),

@@ -72,6 +72,7 @@ export interface RawSettings {
   readonly pools?: unknown;
   readonly link?: unknown;
   readonly production?: boolean;
+  readonly services?: string;
   readonly back?: unknown;
   readonly features?: unknown;
   readonly email?: unknown;
@@ -89,7 +90,7 @@ export const defaults = {
 const fields = [
   ...["prefix", "machines", "network", "containers", "pool", "cloudConfig", "protectData", "credentials"],
   ...["hypervisors", "pools", "link", "production", "images", "endpoints"],
-  ...["entry", "tls", "back", "features", "email"],
+  ...["entry", "tls", "services", "back", "features", "email"],
 ];
 
 /** Fields that nothing reads: a typing error would otherwise pass for a setting. */

@@ -55,6 +55,7 @@ export function readStack(
     pools: mapping("pools"),
     link: mapping("link"),
     ...optional("entry"),
+    ...optional("services"),
     back: mapping("back"),
     features: mapping("features"),
     email: mapping("email"),

@@ -2,7 +2,7 @@ import { isIPv4 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import { etcd, tls } from "../provider";
 import { derive, parseCredentials } from "../provider/credentials";
-import { type ApplicationSettings, emailKeys, featureKeys } from "./application-settings";
+import { type ApplicationSettings, emailKeys, featureKeys, type Services } from "./application-settings";
 import type { Cluster } from "./cluster";
 import { Service } from "./service";
 import type { TlsSettings } from "./tls-settings";
@@ -11,6 +11,7 @@ export interface TaigaArgs {
   readonly cluster: Cluster;
   readonly credentials: pulumi.Output<string>;
   readonly application: ApplicationSettings;
+  readonly services: Services;
   /** The gateways' certificate. */
   readonly tls: TlsSettings;
 }
@@ -27,8 +28,9 @@ export class Taiga extends pulumi.ComponentResource {
     super("taiga:index:Taiga", name, {}, options);
     const { cluster, application } = args;
     const instances = Math.min(2, cluster.machines.length);
+    const whole = args.services === "all";
     // Three survive the loss of one; more would only make commits and confirmations slower.
-    const members = Math.min(3, cluster.machines.length);
+    const members = whole ? Math.min(3, cluster.machines.length) : 1;
     const addresses = cluster.machines.map(({ address }) => address);
     const within = { parent: this, deletedWith: cluster };
     const secret = (purpose: string) =>
@@ -79,7 +81,6 @@ export class Taiga extends pulumi.ComponentResource {
         { ...within, dependsOn: keys },
       );
     const database = memberService("taiga-db");
-    const broker = memberService("taiga-broker");
     const ambassador = service(
       "taiga-ambassador",
       ["taiga-ambassador", "taiga-ambassador-servers"],
@@ -97,22 +98,25 @@ export class Taiga extends pulumi.ComponentResource {
     );
     const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], keys);
     const withDatabase = [...keys, database.rollout, ambassador.rollout];
-    const withBroker = [...keys, broker.rollout, ambassador.rollout];
     const back = service(
       "taiga-back",
       ["taiga-back@", "taiga-back-discovery@"],
       withDatabase,
       application.back.instances,
     );
-    const others = [
-      service("taiga-async", ["taiga-async@"], [...withDatabase, broker.rollout]),
-      service("taiga-beat", ["taiga-beat"], withBroker),
-      service("taiga-events", ["taiga-events@", "taiga-events-discovery@"], withBroker),
-      service("taiga-protected", ["taiga-protected@", "taiga-protected-discovery@"], keys),
-    ];
+    const behindBroker = () => {
+      const broker = memberService("taiga-broker");
+      const withBroker = [...keys, broker.rollout, ambassador.rollout];
+      return [
+        service("taiga-async", ["taiga-async@"], [...withDatabase, broker.rollout]),
+        service("taiga-beat", ["taiga-beat"], withBroker),
+        service("taiga-events", ["taiga-events@", "taiga-events-discovery@"], withBroker),
+        service("taiga-protected", ["taiga-protected@", "taiga-protected-discovery@"], keys),
+      ];
+    };
 
     this.url = pulumi
-      .all([back, front, gateway, entry, ...others].map(({ rollout }) => rollout.urn))
+      .all([back, front, gateway, entry, ...(whole ? behindBroker() : [])].map(({ rollout }) => rollout.urn))
       .apply(() => `https://${cluster.entry}/`);
     this.caCertificate = pulumi.unsecret(
       args.credentials.apply((text) => (args.tls.kind === "own" ? "" : parseCredentials(text).caCertificate)),

@@ -57,10 +57,16 @@ new fleet.Rollout("all", { units: names, revision: "1" }, { ...within, dependsOn
       ended = true;
     });
     const written = async () => Object.values(await values()).filter((each) => each === value).length;
-    while (!ended && (await written()) < keys / 3) await sleep(200);
-    const machine = await leader();
-    const before = await written();
-    await fault(machine);
+    let machine: Machine;
+    let before: number;
+    try {
+      while (!ended && (await written()) < keys / 3) await sleep(200);
+      machine = await leader();
+      before = await written();
+      await fault(machine);
+    } finally {
+      await running.finished; // whatever failed: the stack is locked until then
+    }
     const { code, output, seconds } = await running.finished;
     assert.equal(code, 0, output.slice(-6000));
     assert.ok(before < keys, "the fault came when all was written already");
@@ -83,7 +89,10 @@ new fleet.Rollout("all", { units: names, revision: "1" }, { ...within, dependsOn
   it("finishes when its process is killed", async () => {
     declare("one", "u");
     await upWith("one", async (machine) => {
-      await cluster.connection.ssh.succeed(machine, "sudo systemctl kill --signal=SIGKILL etcd");
+      await cluster.connection.ssh.succeed(
+        machine,
+        "sudo systemctl kill --kill-whom=main --signal=SIGKILL etcd",
+      );
     });
     await isThere("one", "u");
   });

@@ -152,10 +152,20 @@ describe("unit files, beside what fleetctl sends for them", { timeout: 10 * 60_0
     });
   }
 
+  for (const [what, text] of [
+    ["a comment within a continued line", "[Service]\nExecStart=/bin/a \\\n# b\n -c\n"],
+    ["a continued line that ends in CR LF", "[Service]\r\nExecStart=/bin/a \\\r\n -c\r\n"],
+  ] as const) {
+    it(`with ${what} are refused by both`, async () => {
+      const { options } = await fleetctl.submit(unit, text);
+      assert.equal(options, undefined);
+      assert.ok(ours(text).problems);
+    });
+  }
+
   it("that it reads in a way nobody means are refused by us", async () => {
     for (const text of [
-      "[Service]\nExecStart=/bin/a \\\n# b\n -c\n",
-      "[Service]\r\nExecStart=/bin/a \\\r\n -c\r\n",
+      "[Service]\nExecStart=/bin/a \\\n# b\nRestart=no\n",
       "[Service]\nExecStart=/bin/a\n# c \\\nRestart=always\n",
       "[Service]\nExecStart=/bin/a\n[X-Fleet]\nMachineID=a\nMachineID=b\n",
       "[Service]\nExecStart=/bin/a\n[X-Fleet]\nMachineOf=a.service b.service\n",

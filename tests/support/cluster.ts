@@ -70,5 +70,8 @@ async function destroy(stack: TestStack): Promise<void> {
   stack.removeCheckout();
 }
 
-const program = (statements: string): string =>
-  `import { cluster } from "./tests/support/cluster-program";\n${statements}\n`;
+/** The output has the machines made where nothing else of the program uses them. */
+const program = (statements: string): string => `import { cluster } from "./tests/support/cluster-program";
+${statements}
+export const ready = cluster.ready.urn;
+`;

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
+import { servicesOn } from "../../components/application-settings";
+import { readSettings } from "../../components/settings";
 import { createCredentials } from "../../provider/credentials";
 
 interface Made {
@@ -34,6 +36,8 @@ const one = (type: string, name: string): Record<string, unknown> => {
 
 describe("the program of an emulated cluster", () => {
   let url: string;
+  /** Names of what a second Taiga, of the core alone, made. */
+  let core: string[];
 
   before(async () => {
     // Components load after the mocks are set, as Pulumi's testing guide asks.
@@ -43,9 +47,6 @@ describe("the program of an emulated cluster", () => {
     const { Taiga } = (await import(
       "../../components/taiga.js"
     )) as typeof import("../../components/taiga.js");
-    const { readSettings } = (await import(
-      "../../components/settings.js"
-    )) as typeof import("../../components/settings.js");
     const { settings } = readSettings({
       prefix: "taiga-test",
       network: "10.50.0.0/24",
@@ -70,9 +71,20 @@ describe("the program of an emulated cluster", () => {
       cluster,
       credentials,
       application: settings.application,
+      services: "all",
       tls: { kind: "issued", days: 365 },
     });
     url = await new Promise((resolve) => taiga.url.apply(resolve));
+    const before = made.length;
+    const small = new Taiga("small", {
+      cluster,
+      credentials,
+      application: settings.application,
+      services: "core",
+      tls: { kind: "issued", days: 365 },
+    });
+    await new Promise((resolve) => small.url.apply(resolve));
+    core = made.splice(before).map(({ name }) => name);
   });
 
   it("has the dynamic resources' provider configured before anything that machines need", () => {
@@ -99,6 +111,29 @@ describe("the program of an emulated cluster", () => {
       ["overlay", "data", "payload"].map((disk) => ({ volumeId: `taiga-test-2-${disk}-id` })),
     );
     assert.equal(domain.coreosIgnition, "taiga-test-2-ignition-id");
+  });
+
+  it("has of the core one member of the database, and nothing that is behind the broker", () => {
+    const services = core.filter((name) => /^taiga-[a-z]+(@\d+)?\.service$/.test(name));
+    assert.deepEqual(
+      services.filter((name) => name.startsWith("taiga-db")),
+      ["taiga-db@1.service"],
+    );
+    for (const name of ["taiga-back@1.service", "taiga-front@2.service", "taiga-gateway.service"])
+      assert.ok(services.includes(name), name);
+    assert.deepEqual(
+      core.filter((name) => /^taiga-(broker|async|beat|events|protected)/.test(name)),
+      [],
+    );
+  });
+
+  it("runs the core where machines are emulated, unless told otherwise", () => {
+    const { settings } = readSettings({ prefix: "p" });
+    assert.equal(servicesOn("emulated", settings.application), "core");
+    assert.equal(servicesOn("kvm", settings.application), "all");
+    assert.equal(servicesOn("container", settings.application), "all");
+    const whole = readSettings({ prefix: "p", services: "all" }).settings.application;
+    assert.equal(servicesOn("emulated", whole), "all");
   });
 
   it("lets a transform reach child resources, by function and by overlay", () => {

@@ -54,6 +54,11 @@ describe("a stack's settings", () => {
   const application: typeof refusals = [
     ["an entry that is a machine's", { entry: "10.77.0.11" }, /taiga:entry: "10\.77\.0\.11" is machine 1's/],
     [
+      "unknown services",
+      { services: "some" },
+      /taiga:services: "some" is not known; write one of auto, all, core/,
+    ],
+    [
       "more of the API than machines",
       { back: { instances: 4 } },
       /taiga:back\.instances: 4 is no number .*write 1 to 3/,
