@@ -25,7 +25,7 @@ done <volumes
 machine() { # NAME ADDRESS
   local folder="$POOL/$1"
   if [ "$URI" = lxc:///system ]; then
-    mkdir -p "$folder"/{upper,work,root} "$POOL/$1-data"
+    mkdir -p "$folder"/{upper,work,root,docker} "$POOL/$1-data"
     mount -t overlay "$1" -o "lowerdir=$ROOTFS,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
     install -m 600 "machines/$1/ignition.json" "$folder/root/ignition.json"
   fi
