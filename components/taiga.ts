@@ -96,7 +96,7 @@ export class Taiga extends pulumi.ComponentResource {
       withDatabase,
       application.back.instances,
     );
-    const behindBroker = () => {
+    const beyondCore = () => {
       const broker = service("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members);
       const withBroker = [...keys, broker.rollout, ambassador.rollout];
       return [
@@ -108,7 +108,7 @@ export class Taiga extends pulumi.ComponentResource {
     };
 
     this.url = pulumi
-      .all([back, front, gateway, entry, ...(whole ? behindBroker() : [])].map(({ rollout }) => rollout.urn))
+      .all([back, front, gateway, entry, ...(whole ? beyondCore() : [])].map(({ rollout }) => rollout.urn))
       .apply(() => `https://${cluster.entry}/`);
     this.caCertificate = pulumi.unsecret(
       args.credentials.apply((text) => (args.tls.kind === "own" ? "" : parseCredentials(text).caCertificate)),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { untilAnswers } from "../../deploy/answers";
 import { Client } from "../support/client";
 import { TestStack } from "../support/stack";
 
@@ -13,19 +14,12 @@ const stack = new TestStack("e2ek", {
   "taiga:containers": "10.247.0.0/16",
 });
 
-/** A keepalived that was started just now takes the entry address after some seconds. */
+/** A plain `pulumi up` does not wait, as deploy.sh does, until the entry address is where a gateway is. */
 const answers = async () => {
   const outputs = await stack.outputs();
-  const client = new Client(outputs, outputs.url, { keepAlive: false });
-  for (let attempt = 1; ; attempt++) {
-    try {
-      assert.equal((await client.ask("/api/v1/userstories", { timeoutSeconds: 30 })).status, 200);
-      return;
-    } catch (error) {
-      if (attempt === 10) throw error;
-      await sleep(2_000);
-    }
-  }
+  await untilAnswers(new URL("/api/v1/", outputs.url), outputs.caCertificate, console.log);
+  const { status } = await new Client(outputs, outputs.url, { keepAlive: false }).ask("/api/v1/userstories");
+  assert.equal(status, 200);
 };
 
 /** How many dynamic providers work for a checkout. */

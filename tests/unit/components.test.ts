@@ -67,22 +67,16 @@ describe("the program of an emulated cluster", () => {
         },
       },
     });
-    const taiga = new Taiga("taiga", {
+    const common = {
       cluster,
       credentials,
       application: settings.application,
-      services: "all",
       tls: { kind: "issued", days: 365 },
-    });
+    } as const;
+    const taiga = new Taiga("taiga", { ...common, services: "all" });
     url = await new Promise((resolve) => taiga.url.apply(resolve));
     const before = made.length;
-    const small = new Taiga("small", {
-      cluster,
-      credentials,
-      application: settings.application,
-      services: "core",
-      tls: { kind: "issued", days: 365 },
-    });
+    const small = new Taiga("small", { ...common, services: "core" });
     await new Promise((resolve) => small.url.apply(resolve));
     core = made.splice(before).map(({ name }) => name);
   });
