@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What one container machine is made of; comes in the environment, with its Ignition on standard input. */
@@ -67,6 +67,7 @@ function remove(spec: ContainerSpec): void {
     if (names().includes(spec.name)) throw error; // it may have ended by itself meanwhile
   }
   if (names("--all").includes(spec.name)) virsh("undefine", spec.name);
+  removeControlGroups(spec.name);
   const root = join(spec.folder, "root");
   while (isMounted(root)) execFileSync("umount", ["-l", root]);
   rmSync(spec.folder, { recursive: true, force: true });
@@ -76,10 +77,19 @@ function remove(spec: ContainerSpec): void {
  * libvirt begins with SIGTERM, on which systemd only starts itself anew, and waits ten seconds before it kills. The kernel ends
  * all of a container with its init, the one child of libvirt's controller, whose process is the domain's number.
  */
-function killInit(name: string): void {
+export function killInit(name: string): void {
   const controller = virsh("domid", name).trim();
   for (const pid of readFileSync(`/proc/${controller}/task/${controller}/children`, "utf8").split(" "))
     if (Number(pid) > 1) process.kill(Number(pid), "SIGKILL");
+}
+
+/** Those that the machine made for itself (images/boot/container-init); libvirt removes only its own. */
+function removeControlGroups(name: string): void {
+  const hierarchies = "/sys/fs/cgroup";
+  for (const hierarchy of readdirSync(hierarchies)) {
+    const group = join(hierarchies, hierarchy, "machine", name);
+    if (existsSync(group)) execFileSync("find", [group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]);
+  }
 }
 
 /** https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html: the fifth field, blanks as \\040. */

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { killInit } from "../../components/container-domain";
 import { type Machine, SshPool } from "../../provider/clients/ssh";
 import { derive, parseCredentials } from "../../provider/credentials";
 import { brokerConnection } from "../support/broker";
@@ -191,7 +192,7 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
     try {
       await until("writes", 30, async () => (ledger.acknowledged.length > 20 ? true : undefined));
       const killed = Date.now();
-      virsh("destroy", leader.name);
+      killInit(leader.name);
       await ssh.drop(leader);
       const back = await until("a write acknowledged after the loss", 60, async () =>
         ledger.acknowledgedAfter(killed),

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { containerUri } from "../../components/container-domain";
+import { containerUri, killInit } from "../../components/container-domain";
 import { Client } from "../support/client";
 import { type Outputs, TestStack } from "../support/stack";
 
@@ -232,7 +232,7 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
         whose === "the scheduler" ? [await until(60, scheduler, (name) => name !== "")] : await holders();
       assert.ok(victim);
       const others = machines().filter((name) => name !== victim);
-      virsh("destroy", victim);
+      killInit(victim);
       const killed = Date.now();
       const fresh = new Client(outputs, `https://${entry}/`, { keepAlive: false });
       await until(
