@@ -90,6 +90,17 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     assert.ok(total > 0 && total <= 4 * 1024 * 1024, `${total} KiB`);
   });
 
+  it("keeps a machine's processes in control groups of its own", async () => {
+    // Only systemd's hierarchy, or the only one, has the unit's group. A process of another machine would be number 0 there.
+    const processes = "cat /sys/fs/cgroup/{systemd/,}system.slice/etcd.service/cgroup.procs 2>/dev/null || true";
+    for (const machine of machines()) {
+      const [main, ...inGroup] = (
+        await stack.ssh(machine, `systemctl show -P MainPID etcd; ${processes}`)
+      ).split(/\s+/);
+      assert.deepEqual(inGroup.filter(Boolean), [main], machine);
+    }
+  });
+
   it("keeps other users of the host away from its volumes", () => {
     const asNobody = (...command: string[]) =>
       execFileSync("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", ...command], {
