@@ -92,7 +92,8 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
 
   it("keeps a machine's processes in control groups of its own", async () => {
     // Only systemd's hierarchy, or the only one, has the unit's group. A process of another machine would be number 0 there.
-    const processes = "cat /sys/fs/cgroup/{systemd/,}system.slice/etcd.service/cgroup.procs 2>/dev/null || true";
+    const processes =
+      "cat /sys/fs/cgroup/{systemd/,}system.slice/etcd.service/cgroup.procs 2>/dev/null || true";
     for (const machine of machines()) {
       const [main, ...inGroup] = (
         await stack.ssh(machine, `systemctl show -P MainPID etcd; ${processes}`)
