@@ -1,12 +1,13 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { type DesiredState, desiredStates, FleetClient, type FleetUnit } from "../clients/fleet";
 import { type ConfigReader, Connection } from "../connection";
-import { waitUntil } from "../progress";
 import { isKnown } from "../unknown";
+import { leave } from "./departure";
 import { untilActive } from "./health";
 import { Stopped, Turns } from "./turns";
 import { formatUnitFile, parseUnitFile, readOptions, UnitFileError, type UnitOption } from "./unit-file";
-import { checkUnitName, parseUnitName } from "./unit-name";
+import { checkUnitName, expandSpecifiers, parseUnitName } from "./unit-name";
+import { company } from "./x-fleet";
 
 export interface UnitInputs {
   readonly name: string;
@@ -113,11 +114,12 @@ export async function update(
   return { outs: news };
 }
 
-/** One instance of a template after another, each behind the one before. */
+/** One instance of a template after another, each behind the one before; sidekicks take turns with the units they go with. */
 async function roll(id: string, known: string, news: UnitInputs): Promise<void> {
   if (news.desiredState !== "launched") return replace(id, known, news);
+  const [leader = id] = peersOf(id, readOptions(news.content));
   try {
-    await turns.take(parseUnitName(id)?.template ?? id, id, async () => {
+    await turns.take(parseUnitName(leader)?.template ?? leader, id, async () => {
       await replace(id, known, news);
       await active(id, news);
     });
@@ -127,12 +129,26 @@ async function roll(id: string, known: string, news: UnitInputs): Promise<void> 
   }
 }
 
+/** The units a unit must share its machine with. */
+const peersOf = (id: string, options: readonly UnitOption[]): string[] =>
+  company(options).map((peer) => expandSpecifiers(peer, id));
+
+/** The units in fleet that must be where this one is. */
+async function sidekicksOf(id: string): Promise<string[]> {
+  const units = await connected().fleet.units();
+  return units
+    .filter(
+      ({ name, options, desiredState }) => desiredState === "launched" && peersOf(name, options).includes(id),
+    )
+    .map(({ name }) => name);
+}
+
 /** fleetd ignores new options on a unit it knows, so a changed file is a delete, then a create. */
 async function replace(id: string, known: string, news: UnitInputs): Promise<void> {
   const there = await connected().fleet.unit(id);
   if (there && !isOf(there, news.content)) {
     if (!isOf(there, known)) throw new Error(changed(id));
-    await stop(id);
+    await leave(connected().connection, id, await sidekicksOf(id));
   }
   await put(news);
 }
@@ -148,7 +164,8 @@ const changed = (id: string): string =>
 async function active(id: string, news: UnitInputs): Promise<void> {
   const { connection: cluster, fleet } = connected();
   const patience = { timeoutSeconds: 600, settleSeconds: 5 };
-  await untilActive(cluster, fleet, [id], patience).catch((error: Error) => {
+  const whole = async () => untilActive(cluster, fleet, [id, ...(await sidekicksOf(id))], patience);
+  await whole().catch((error: Error) => {
     throw Object.assign(error, { id, properties: news, reasons: [error.message] });
   });
 }
@@ -157,24 +174,7 @@ async function active(id: string, news: UnitInputs): Promise<void> {
 async function remove(id: string, props: UnitInputs): Promise<void> {
   const there = await connected().fleet.unit(id);
   if (there && !isOf(there, props.content)) throw new Error(changed(id));
-  await stop(id);
-}
-
-/** Takes a unit out of fleet. Ends when no machine holds the unit any more: what comes after may take its place. */
-async function stop(id: string): Promise<void> {
-  const { fleet } = connected();
-  await fleet.remove(id);
-  await waitUntil(
-    { what: `unit ${id} to stop`, timeoutSeconds: 120, lookAt: "`fleetctl list-units` on a machine" },
-    async () => {
-      const [states, machines] = await Promise.all([fleet.states(), fleet.listMachines()]);
-      const held = states.filter(({ name }) => name === id);
-      const on = held.map(
-        ({ machineID }) => machines.find((machine) => machine.id === machineID)?.primaryIP ?? machineID,
-      );
-      return on.length === 0 ? undefined : `on ${on.join(", ")}`;
-    },
-  );
+  await leave(connected().connection, id, await sidekicksOf(id));
 }
 
 export { remove as delete };

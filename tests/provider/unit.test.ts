@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FleetClient } from "../../provider/clients/fleet";
+import { lacksOf, snapshot } from "../../provider/fleet/health";
 import * as rollout from "../../provider/fleet/rollout-provider";
 import { formatUnitFile } from "../../provider/fleet/unit-file";
 import * as unit from "../../provider/fleet/unit-provider";
@@ -163,6 +164,32 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     await watcher;
     for (const name of instances) assert.equal((await there(name))?.content, other);
     assert.equal(most, 1, "instances that were not active at one moment");
+  });
+
+  it("ends by its own ExecStop, after its sidekick's, and is back with its sidekick when the update ends", async () => {
+    const log = "/tmp/orderly.log";
+    const lines = (name: string, after = "") =>
+      `[Unit]\nDescription=1\n${after}\n[Service]\nExecStart=/bin/sleep infinity\n` +
+      `ExecStop=/bin/sh -c 'sleep 2; echo ${name} >>${log}'\n`;
+    const main = lines("main");
+    const beside = `${lines("sidekick", "BindsTo=main.service\nAfter=main.service\n")}\n[X-Fleet]\nMachineOf=main.service\n`;
+    await unit.create(inputs("main.service", main));
+    await unit.create(inputs("beside.service", beside));
+    await gate(["main.service", "beside.service"]);
+    const ended = async (): Promise<string> => {
+      const { machines, ssh } = cluster.connection;
+      const all = await Promise.all(machines.map((each) => ssh.exec(each, `cat ${log}; sudo rm -f ${log}`)));
+      return all.map(({ stdout }) => stdout).join("");
+    };
+
+    const news = inputs("main.service", main.replace("Description=1", "Description=2"));
+    await unit.update("main.service", inputs("main.service", main), news);
+    assert.equal(await ended(), "sidekick\nmain\n");
+    assert.deepEqual(lacksOf(await snapshot(fleet), ["main.service", "beside.service"]), []);
+
+    await unit.delete("beside.service", inputs("beside.service", beside));
+    await unit.delete("main.service", news);
+    assert.equal(await ended(), "sidekick\nmain\n");
   });
 
   it("stops at the first instance that does not become active, says its last words, and remembers it", async () => {
