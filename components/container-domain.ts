@@ -37,19 +37,24 @@ function create(spec: ContainerSpec, ignition: string): void {
   ];
   mkdirSync(spec.folder, { recursive: true, mode: 0o700 });
   for (const folder of [upper, work, root, dockerOf(spec)]) mkdirSync(folder, { mode: 0o755 });
-  execFileSync("mount", [
-    "-t",
-    "overlay",
-    spec.name,
-    "-o",
-    `lowerdir=${spec.rootfs},upperdir=${upper},workdir=${work}`,
-    root,
-  ]);
+  mountRoot(spec);
   writeFileSync(join(root, "ignition.json"), ignition, { mode: 0o600 });
+  writeFileSync(join(spec.folder, "machine.json"), JSON.stringify(spec));
   const xml = join(spec.folder, "domain.xml");
   writeFileSync(xml, domainXml(spec, root));
   virsh("define", xml);
   virsh("start", spec.name);
+}
+
+/** Starts a machine that is made and does not run: after the host itself has started anew its root is not mounted. */
+function start(spec: ContainerSpec): void {
+  if (!isMounted(join(spec.folder, "root"))) mountRoot(spec);
+  virsh("start", spec.name);
+}
+
+function mountRoot({ name, folder, rootfs }: ContainerSpec): void {
+  const layers = `lowerdir=${rootfs},upperdir=${join(folder, "upper")},workdir=${join(folder, "work")}`;
+  execFileSync("mount", ["-t", "overlay", name, "-o", layers, join(folder, "root")]);
 }
 
 /** Docker's own folder: its overlays cannot lie on the machine's. Thrown away with the machine, as an overlay is. */
@@ -78,9 +83,27 @@ function remove(spec: ContainerSpec): void {
  * all of a container with its init, the one child of libvirt's controller, whose process is the domain's number.
  */
 export function killInit(name: string): void {
-  const controller = virsh("domid", name).trim();
-  for (const pid of readFileSync(`/proc/${controller}/task/${controller}/children`, "utf8").split(" "))
-    if (Number(pid) > 1) process.kill(Number(pid), "SIGKILL");
+  for (const pid of childrenOf(virsh("domid", name).trim())) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
+
+/** None of a process that is gone: libvirt lists a machine as running until it has seen that all of it ended. */
+function childrenOf(pid: string): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+    return children
+      .split(" ")
+      .map(Number)
+      .filter((child) => child > 1);
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
+  }
 }
 
 /** Those that the machine made for itself (images/boot/container-init); libvirt removes only its own. */
@@ -125,6 +148,7 @@ function domainXml(spec: ContainerSpec, root: string): string {
 if (require.main === module) {
   const spec = JSON.parse(process.env.MACHINE ?? "{}") as ContainerSpec;
   if (process.argv[2] === "create") create(spec, readFileSync(0, "utf8"));
+  else if (process.argv[2] === "start") start(spec);
   else if (process.argv[2] === "delete") remove(spec);
-  else throw new Error("usage: container-domain.ts create|delete, with MACHINE in the environment");
+  else throw new Error("usage: container-domain.ts create|start|delete, with MACHINE in the environment");
 }

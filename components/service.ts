@@ -34,6 +34,8 @@ const unitsFolder = join(__dirname, "../units");
  */
 export class Service extends pulumi.ComponentResource {
   readonly rollout: fleet.Rollout;
+  /** Launched, but maybe not active yet: a service that can wait for this one by itself comes after these, not after the gate. */
+  readonly units: readonly fleet.Unit[];
 
   constructor(name: string, args: ServiceArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:fleet:Service", name, {}, options);
@@ -57,6 +59,7 @@ export class Service extends pulumi.ComponentResource {
         peersOf(each).flatMap((peer) => made.get(peer) ?? []),
       );
     }
+    this.units = [...made.values()];
     this.rollout = new fleet.Rollout(
       name,
       {
@@ -64,7 +67,7 @@ export class Service extends pulumi.ComponentResource {
         revision: digest(JSON.stringify(units)),
         ...(args.timeoutSeconds !== undefined && { timeoutSeconds: args.timeoutSeconds }),
       },
-      { ...inherited(this, options), dependsOn: [...made.values()] },
+      { ...inherited(this, options), dependsOn: [...this.units] },
     );
     this.registerOutputs({ units: names });
   }

@@ -89,7 +89,8 @@ export class Taiga extends pulumi.ComponentResource {
       keys,
     );
     const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], keys);
-    const withDatabase = [...keys, database.rollout, ambassador.rollout];
+    // Each waits by itself for what it needs: they start side by side, and change in this order, each after what it needs.
+    const withDatabase = [...keys, ...database.units, ...ambassador.units];
     const back = service(
       "taiga-back",
       ["taiga-back@", "taiga-back-discovery@"],
@@ -98,9 +99,9 @@ export class Taiga extends pulumi.ComponentResource {
     );
     const beyondCore = () => {
       const broker = service("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members);
-      const withBroker = [...keys, broker.rollout, ambassador.rollout];
+      const withBroker = [...keys, ...broker.units, ...ambassador.units];
       return [
-        service("taiga-async", ["taiga-async@"], [...withDatabase, broker.rollout]),
+        service("taiga-async", ["taiga-async@"], [...withDatabase, ...broker.units]),
         service("taiga-beat", ["taiga-beat"], withBroker),
         service("taiga-events", ["taiga-events@", "taiga-events-discovery@"], withBroker),
         service("taiga-protected", ["taiga-protected@", "taiga-protected-discovery@"], keys),

@@ -11,6 +11,7 @@ import { exportLines, findBackend, prepareState, pulumiEnvironment, pulumiHome }
 import { ensureHostPackages, missingPackages } from "./host-packages";
 import { probeKvm } from "./kvm-probe";
 import { ensureLibvirtd } from "./libvirtd";
+import { startMachines } from "./machines";
 import { recover } from "./recovery";
 import { run } from "./run";
 import { ensureStack, hasCredentials, imageChoice, settings } from "./stack";
@@ -120,8 +121,13 @@ async function main(): Promise<void> {
       run: (progress) => recover(stack, settings(stack), backend, env, progress),
     },
     {
-      name: "pulumi up",
+      name: "machines",
       after: ["recovery", "artefacts"],
+      run: (progress) => startMachines(settings(stack), progress),
+    },
+    {
+      name: "pulumi up",
+      after: ["machines"],
       run: (progress) => {
         progress.say(probeKvm().reason); // only now is there surely a QEMU for the trial guest
         return update(stack, env, progress);

@@ -222,7 +222,7 @@ async function main(): Promise<void> {
   if (parts.length === 0) throw new Error(`no part's name contains ${values.only}`);
 
   mkdirSync(logs, { recursive: true });
-  const needsHost = parts.some(({ name }) => /^(provider|e2e)/.test(name));
+  const needsHost = parts.some(({ name }) => /^(provider|e2e|faults)/.test(name));
   await runSteps(
     [
       {

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { killInit } from "../../components/container-domain";
 import { type Machine, SshPool } from "../../provider/clients/ssh";
 import { derive, parseCredentials } from "../../provider/credentials";
 import { brokerConnection } from "../support/broker";
 import { Ledger } from "../support/ledger";
+import { loseMachine, startMachine } from "../support/machines";
 import { acceptsWrites, PrimaryWatch, query } from "../support/primaries";
 import { type Outputs, TestStack } from "../support/stack";
 
@@ -18,8 +17,6 @@ const stack = new TestStack("e2eh", {
   "taiga:network": "10.97.0.0/24",
   "taiga:containers": "10.250.0.0/16",
 });
-const virsh = (...args: string[]) =>
-  execFileSync("virsh", ["-c", "lxc:///system", ...args], { encoding: "utf8" });
 
 let outputs: Outputs;
 let ssh: SshPool;
@@ -189,10 +186,11 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
     const gateway = { url: `https://${survivor.address}/`, caCertificate };
     const ledger = new Ledger(gateway, "written around a loss");
     const watch = new PrimaryWatch(ssh, outputs.machines);
+    let lost = false;
     try {
       await until("writes", 30, async () => (ledger.acknowledged.length > 20 ? true : undefined));
-      const killed = Date.now();
-      killInit(leader.name);
+      const killed = loseMachine(leader.name);
+      lost = true;
       await ssh.drop(leader);
       const back = await until("a write acknowledged after the loss", 60, async () =>
         ledger.acknowledgedAfter(killed),
@@ -202,7 +200,8 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
       console.log(`writes again ${seconds.toFixed(1)} s after the loss, by ${fresh.name}`);
       assert.ok(seconds <= 30, `${seconds} s`);
       await sleep(3_000);
-      virsh("start", leader.name);
+      await startMachine(leader.name);
+      lost = false;
       const whole = await until("the lost machine's member a replica", 180, async () => {
         if ((await acceptsWrites(ssh, leader)) !== false) return undefined;
         const names = await query(
@@ -215,7 +214,7 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
       console.log(`the lost machine is a replica ${((whole - killed) / 1000).toFixed(1)} s after the loss`);
       await sleep(5_000);
     } finally {
-      if (!virsh("list", "--name").split("\n").includes(leader.name)) virsh("start", leader.name); // the tests after this one want it
+      if (lost) await startMachine(leader.name); // the tests after this one want it
       await Promise.all([ledger.stop(), watch.stop(), own.close()]);
     }
     console.log(

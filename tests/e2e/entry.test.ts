@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { containerUri, killInit } from "../../components/container-domain";
 import { Client } from "../support/client";
+import { loseMachine, startMachine } from "../support/machines";
 import { type Outputs, TestStack } from "../support/stack";
 
 /** What users meet, on container machines: the entry address, TLS, changed settings, and one scheduler, while machines die. */
@@ -21,7 +20,6 @@ const entry = "10.98.0.5";
 let outputs: Outputs;
 let client: Client;
 const machines = () => outputs.machines.map(({ name }) => name);
-const virsh = (...args: string[]) => execFileSync("virsh", ["-q", "-c", containerUri, ...args]);
 
 /** Runs a command on each machine that answers; by machine. */
 async function onEach(command: string, names: readonly string[] = machines()): Promise<Map<string, string>> {
@@ -232,8 +230,7 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
         whose === "the scheduler" ? [await until(60, scheduler, (name) => name !== "")] : await holders();
       assert.ok(victim);
       const others = machines().filter((name) => name !== victim);
-      killInit(victim);
-      const killed = Date.now();
+      const killed = loseMachine(victim);
       const fresh = new Client(outputs, `https://${entry}/`, { keepAlive: false });
       await until(
         60,
@@ -252,7 +249,7 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
         (at) => at > killed + 1000,
       );
       measured.push(`ticks after ${((Date.now() - killed) / 1000).toFixed(1)} s`);
-      virsh("start", victim);
+      await startMachine(victim);
       await until(
         300,
         () =>
