@@ -61,7 +61,7 @@ function mountRoot({ name, folder, rootfs }: ContainerSpec): void {
 const dockerOf = (spec: ContainerSpec): string => join(spec.folder, "docker");
 
 /** Ends with nothing of the machine there, or an error: its folder must not go from under a machine that runs. */
-function remove(spec: ContainerSpec): void {
+function remove(spec: Pick<ContainerSpec, "name" | "folder">): void {
   const names = (...which: string[]) => virsh("list", "--name", ...which).split("\n");
   try {
     if (names().includes(spec.name)) {

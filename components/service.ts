@@ -3,7 +3,6 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { fleet } from "../provider";
 import { readOptions } from "../provider/fleet/unit-file";
-import { expandSpecifiers } from "../provider/fleet/unit-name";
 import { company } from "../provider/fleet/x-fleet";
 import { digest } from "./digest";
 
@@ -100,9 +99,7 @@ function contentOf(service: string, path: string): string {
   }
 }
 
-/** The units a unit must share its machine with. */
-const peersOf = ({ unit, content }: ServiceUnit): string[] =>
-  company(readOptions(content)).map((peer) => expandSpecifiers(peer, unit));
+const peersOf = ({ unit, content }: ServiceUnit): string[] => company(unit, readOptions(content));
 
 /** Components hand on neither `deletedWith` nor `dependsOn`; what is in fleet goes with the cluster it is in. */
 function inherited(

@@ -1,7 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { asRoot } from "./as-root";
+import { onContainer } from "./container-machine";
 import { run } from "./run";
 
 export type Kind = "domain" | "container" | "network" | "pool";
@@ -76,19 +74,21 @@ export async function removeObject({ kind, name }: LibvirtObject): Promise<void>
     await attempt("pool-destroy", name);
     await attempt("pool-delete", name);
     await virsh(kind, ["pool-undefine", name]);
+  } else if (kind === "container") {
+    await onContainer("delete", JSON.stringify({ name, folder: await folderOf(name) }));
   } else {
     await attempt("destroy", name);
-    await virsh(kind, ["undefine", name, ...(kind === "domain" ? ["--managed-save", "--nvram"] : [])]);
-    if (kind === "container") removeRoot(name);
+    await virsh(kind, ["undefine", name, "--managed-save", "--nvram"]);
   }
 }
 
-/** A container machine's root is an overlay mount named like it, in a folder that goes with the machine. */
-function removeRoot(name: string): void {
-  for (const line of readFileSync("/proc/mounts", "utf8").split("\n")) {
-    const [device, path = "", type] = line.split(" ");
-    if (device !== name || type !== "overlay") continue;
-    execFileSync(...asRoot("umount", ["-l", path]));
-    execFileSync(...asRoot("rm", ["-rf", dirname(path)]));
-  }
+/** A container machine's root lies in the folder that goes with the machine. */
+async function folderOf(container: string): Promise<string> {
+  const { stdout: xml } = await virsh("container", ["dumpxml", container]);
+  const root = /<source dir='([^']+)'\/>\s*<target dir='\/'\/>/.exec(xml)?.[1];
+  if (!root)
+    throw new Error(
+      `libvirt's container ${container} has no folder for its root; it is none of this project's`,
+    );
+  return dirname(root);
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { asRoot } from "./as-root";
-import { root } from "./environment";
+import { onContainer } from "./container-machine";
 import { isOf, virsh } from "./libvirt-objects";
 import { run } from "./run";
 import type { StackSettings } from "./stack";
@@ -37,9 +37,5 @@ export async function startMachines(place: StackSettings, progress: Progress): P
 /** The machine's folder holds what it was made of (components/container-domain.ts). */
 async function startContainer(folder: string, progress: Progress): Promise<void> {
   const { stdout: spec } = await run(...asRoot("cat", [join(folder, "machine.json")]));
-  const program = ["--import", "tsx", "components/container-domain.ts", "start"];
-  await run(...asRoot("env", [`MACHINE=${spec}`, process.execPath, ...program]), {
-    cwd: root,
-    log: progress.log,
-  });
+  await onContainer("start", spec, progress.log);
 }

@@ -6,7 +6,7 @@ import { leave } from "./departure";
 import { untilActive } from "./health";
 import { Stopped, Turns } from "./turns";
 import { formatUnitFile, parseUnitFile, readOptions, UnitFileError, type UnitOption } from "./unit-file";
-import { checkUnitName, expandSpecifiers, parseUnitName } from "./unit-name";
+import { checkUnitName, parseUnitName } from "./unit-name";
 import { company } from "./x-fleet";
 
 export interface UnitInputs {
@@ -117,7 +117,7 @@ export async function update(
 /** One instance of a template after another, each behind the one before; sidekicks take turns with the units they go with. */
 async function roll(id: string, known: string, news: UnitInputs): Promise<void> {
   if (news.desiredState !== "launched") return replace(id, known, news);
-  const [leader = id] = peersOf(id, readOptions(news.content));
+  const [leader = id] = company(id, readOptions(news.content));
   try {
     await turns.take(parseUnitName(leader)?.template ?? leader, id, async () => {
       await replace(id, known, news);
@@ -129,16 +129,12 @@ async function roll(id: string, known: string, news: UnitInputs): Promise<void> 
   }
 }
 
-/** The units a unit must share its machine with. */
-const peersOf = (id: string, options: readonly UnitOption[]): string[] =>
-  company(options).map((peer) => expandSpecifiers(peer, id));
-
 /** The units in fleet that must be where this one is. */
 async function sidekicksOf(id: string): Promise<string[]> {
   const units = await connected().fleet.units();
   return units
     .filter(
-      ({ name, options, desiredState }) => desiredState === "launched" && peersOf(name, options).includes(id),
+      ({ name, options, desiredState }) => desiredState === "launched" && company(name, options).includes(id),
     )
     .map(({ name }) => name);
 }

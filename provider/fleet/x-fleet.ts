@@ -1,7 +1,7 @@
 import { closest } from "./closest";
 import { isGlob, matchesGlob } from "./glob";
 import type { UnitOption } from "./unit-file";
-import { parseUnitName, unitTypes } from "./unit-name";
+import { expandSpecifiers, parseUnitName, unitTypes } from "./unit-name";
 
 /** What fleet 0.11.8 schedules by (its job/job.go). It accepts any other option in silence, so we do not. */
 const known = ["MachineID", "MachineOf", "MachineMetadata", "Conflicts", "Global"] as const;
@@ -142,11 +142,12 @@ export function requiredMetadata(
   return wanted;
 }
 
-/** The units that a unit must share its machine with, specifiers as they are. */
-export const company = (options: readonly UnitOption[]): string[] =>
+/** The units that a unit must share its machine with. */
+export const company = (unit: string, options: readonly UnitOption[]): string[] =>
   options
     .filter(({ section, name }) => section === "X-Fleet" && canonical(name) === "MachineOf")
-    .flatMap(({ value }) => valuesOf(value));
+    .flatMap(({ value }) => valuesOf(value))
+    .map((peer) => expandSpecifiers(peer, unit));
 
 const canonical = (name: string): Known | undefined =>
   known.find((each) => each === name) ?? (Object.hasOwn(aliases, name) ? aliases[name] : undefined);

@@ -103,7 +103,14 @@ describe("a name that every object of JavaScript has", () => {
 describe("what fleet makes of the options, in every spelling", () => {
   it("company are the units of MachineOf", () => {
     for (const name of spellings.MachineOf[0])
-      assert.deepEqual(company(parsed([`${name}="a.service" "b.service"`])), ["a.service", "b.service"]);
+      assert.deepEqual(company("x@1.service", parsed([`${name}="a.service" "b.service"`])), [
+        "a.service",
+        "b.service",
+      ]);
+  });
+
+  it("company is named by the unit's own instance", () => {
+    assert.deepEqual(company("x-discovery@1.service", parsed(["MachineOf=x@%i.service"])), ["x@1.service"]);
   });
 
   it("metadata are collected by key", () => {
