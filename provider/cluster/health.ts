@@ -2,6 +2,7 @@ import { FleetClient, type FleetMachine } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import type { Connection } from "../connection";
 import { within } from "./bootstrap";
+import { subnets } from "./subnets";
 
 /** Asks a machine's own etcd for its health with a read that needs a quorum. */
 export async function etcdLacks(connection: Connection, machine: Machine): Promise<string | undefined> {
@@ -37,17 +38,14 @@ export async function clusterLacks(
   const health = await Promise.all(machines.map((machine) => etcdLacks(connection, machine)));
   // fleet and flannel live on etcd: while it has no quorum, asking them takes long and tells nothing.
   if (health.every((lacks) => lacks !== undefined)) return summary(machines, (index) => [health[index]]);
-  const [present, leases] = await Promise.all([
+  const [present, leased] = await Promise.all([
     fleetMachines(connection, machines).catch(() => []),
-    connection.etcd
-      .run((etcd) => etcd.getAll().prefix("/coreos.com/network/subnets/").strings())
-      .catch((): Record<string, string> => ({})),
+    subnets(connection).catch((): ReadonlyMap<string, string> => new Map()),
   ]);
-  const leased = Object.values(leases).map((lease) => (JSON.parse(lease) as { PublicIP?: string }).PublicIP);
   return summary(machines, (index, { address }) => [
     health[index],
     present.some(({ primaryIP }) => primaryIP === address) ? undefined : "not in fleet",
-    leased.includes(address) ? undefined : "no subnet of flannel's",
+    leased.has(address) ? undefined : "no subnet of flannel's",
   ]);
 }
 

@@ -10,6 +10,7 @@ import { certificateFile, isEnding, newCertificate, usableUntil } from "./certif
 import { readFiles, writeFiles } from "./files";
 import { clusterLacks, etcdLacks, fleetMachines } from "./health";
 import { ReplacementLock } from "./lock";
+import { giveUpSubnet } from "./subnets";
 
 export interface MembershipInputs {
   readonly name: string;
@@ -266,8 +267,10 @@ async function drain(_id: string, state: MembershipState): Promise<void> {
     throw new Interrupted(`${state.name}: to be replaced`);
   }
   await connection.ssh.drop(machine);
-  // Nobody comes in the place of a machine that is no longer planned, to let the lock go.
-  if (!connection.isPlanned(state)) await lock.release(connection, state.name);
+  // Nobody comes in the place of a machine that is no longer planned, to let the lock go and to want its subnet.
+  if (connection.isPlanned(state)) return;
+  await giveUpSubnet(connection, state.address);
+  await lock.release(connection, state.name);
 }
 
 export { drain as delete };
