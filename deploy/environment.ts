@@ -71,6 +71,8 @@ export function pulumiEnvironment(
     PULUMI_HOME: pulumiHome(env),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     LIBVIRT_DEFAULT_URI: libvirtUri,
+    // The gates of a dozen services wait at the same time; the engine's four for each processor would have units wait for them.
+    PULUMI_PARALLEL: env.PULUMI_PARALLEL ?? "32",
   };
   if (backend.kind === "local") variables.PULUMI_BACKEND_URL = localBackend;
   if (backend.kind === "local" || wantsPassphrase(env)) {

@@ -1,6 +1,8 @@
+import { setMaxListeners } from "node:events";
 import { createRequire } from "node:module";
 
 const controller = new AbortController();
+setMaxListeners(0, controller.signal); // as many as there are waits side by side
 
 /** Aborted once the engine has been interrupted by Ctrl-C or SIGTERM. */
 export const interruption: AbortSignal = controller.signal;

@@ -9,6 +9,8 @@ export interface Wait {
   readonly lookAt: string;
   /** Default: 1. */
   readonly everySeconds?: number;
+  /** Whether asking leaves the machine at rest. Otherwise the pause grows with the time that an answer takes. Default: false. */
+  readonly isFree?: boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
         throw new Error(`${wait.what}: after ${seconds()} s still ${missing}; look at ${wait.lookAt}`);
       }
       // An emulated machine takes seconds to answer: asking must not be what keeps it busy.
-      const pause = Math.min(4 * (Date.now() - asked), 15_000);
+      const pause = wait.isFree ? 0 : Math.min(4 * (Date.now() - asked), 15_000);
       await unlessInterrupted(sleep(Math.max((wait.everySeconds ?? 1) * 1000, pause)));
     }
   } catch (error) {

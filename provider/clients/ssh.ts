@@ -81,6 +81,24 @@ export class SshPool {
     });
   }
 
+  /**
+   * Whether the machine takes connections: asked of its kernel, within a second. One that is asked for an address nobody has
+   * yet takes three to say so.
+   */
+  isListening(machine: Machine): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = dial({ host: machine.address, port: machine.sshPort ?? 22, timeout: 1000 });
+      const end = (listening: boolean) => {
+        socket.destroy();
+        resolve(listening);
+      };
+      socket
+        .once("connect", () => end(true))
+        .once("error", () => end(false))
+        .once("timeout", () => end(false));
+    });
+  }
+
   /** Runs a command to its end. */
   async exec(machine: Machine, command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const what = `\`${command}\``;

@@ -91,6 +91,16 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
       what: `${name}: ssh`,
       timeoutSeconds: patience.boot,
       lookAt: `virsh console ${name}`,
+      everySeconds: 0.2,
+      isFree: true,
+    },
+    async () => ((await connection.ssh.isListening(machine)) ? undefined : "nothing listens"),
+  );
+  await waitUntil(
+    {
+      what: `${name}: ssh`,
+      timeoutSeconds: patience.boot,
+      lookAt: `virsh console ${name}`,
       everySeconds: 0.5,
     },
     async () => {

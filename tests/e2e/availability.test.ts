@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Machine, SshPool } from "../../provider/clients/ssh";
@@ -7,6 +6,7 @@ import { derive, parseCredentials } from "../../provider/credentials";
 import { brokerConnection } from "../support/broker";
 import { Ledger } from "../support/ledger";
 import { loseMachine, startMachine } from "../support/machines";
+import { isOpen } from "../support/ports";
 import { acceptsWrites, PrimaryWatch, query } from "../support/primaries";
 import { type Outputs, TestStack } from "../support/stack";
 
@@ -42,20 +42,6 @@ async function until<T>(what: string, seconds: number, look: () => Promise<T | u
 /** Where a machine's containers reach the database and the broker. */
 const ambassador = async (machine: Machine) =>
   (await ssh.succeed(machine, "ip -o -4 addr show docker0")).split(/\s+/)[3]?.split("/")[0] as string;
-
-/** Whether somebody on this host gets a connection. */
-const isOpen = (host: string, port: number) =>
-  new Promise<boolean>((done) => {
-    const socket = connect({ host, port, timeout: 3_000 });
-    const end = (open: boolean) => {
-      socket.destroy();
-      done(open);
-    };
-    socket
-      .once("connect", () => end(true))
-      .once("error", () => end(false))
-      .once("timeout", () => end(false));
-  });
 
 /** Makes a machine's etcd the leader: with it, leases must outlive an election. */
 async function leadEtcd(machine: Machine): Promise<void> {

@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "../support/client";
 import { loseMachine, startMachine } from "../support/machines";
+import { letsStrangersIn, openPorts, openPortsProgram } from "../support/ports";
 import { type Outputs, TestStack } from "../support/stack";
 
 /** What users meet, on container machines: the entry address, TLS, changed settings, and one scheduler, while machines die. */
@@ -141,6 +142,87 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
       await onEach("uptime -s; sudo docker inspect -f '{{.State.StartedAt}}' taiga-gateway"),
       boots,
     );
+  });
+
+  it("renews what is about to end, of machines and of gateways, on running machines; what has ended lets nobody in", async () => {
+    const served = (machine: string) =>
+      stack.ssh(
+        machine,
+        "for port in 2379 443; do openssl s_client -connect $(hostname -I | cut -d' ' -f1):$port </dev/null 2>/dev/null | " +
+          "openssl x509 -noout -fingerprint; done",
+      );
+    const boots = await onEach("uptime -s");
+    const before = await Promise.all(machines().map(served));
+    const state = JSON.parse(await stack.pulumi("stack", "export")) as {
+      deployment: { resources: { type: string; outputs?: Record<string, unknown> }[] };
+    };
+    const soon = new Date(Date.now() + 3600_000).toISOString();
+    let ending = 0;
+    for (const { outputs: made } of state.deployment.resources) {
+      for (const field of ["certificateNotAfter", "notAfter"]) {
+        if (made?.[field] === undefined) continue;
+        made[field] = soon;
+        ending += 1;
+      }
+    }
+    assert.equal(ending, 4, "three machines and the gateways' one");
+    stack.write("ending.json", JSON.stringify(state));
+    await stack.pulumi("stack", "import", "--file", "ending.json");
+    await stack.pulumi("up", "--yes", "--skip-preview");
+    for (const [index, machine] of machines().entries()) {
+      const old = before[index]?.trim().split("\n") as string[];
+      await until(
+        120,
+        async () => (await served(machine)).trim().split("\n"),
+        (seen) => seen.length === 2 && seen.every((fingerprint, port) => fingerprint !== old[port]),
+      );
+    }
+    assert.deepEqual(await onEach("uptime -s"), boots);
+    await stack.pulumi("preview", "--refresh", "--expect-no-changes");
+  });
+
+  it("gives a connection on ssh, the gateway and etcd alone, from the host and from a container; etcd to nobody without a certificate", async () => {
+    const wanted = [22, 80, 443, 2379, 2380];
+    for (const { address } of outputs.machines) {
+      assert.deepEqual(await openPorts(address), wanted, `${address} from the host`);
+      for (const port of [2379, 2380])
+        assert.equal(await letsStrangersIn(address, port), false, `${address}:${port}`);
+      const program = Buffer.from(openPortsProgram).toString("base64");
+      const scan = `name=$(sudo docker ps --format '{{.Names}}' | grep -m1 taiga-back-) || exit 0
+        echo ${program} | base64 -d | sudo docker exec -i $name python3 - ${address}`;
+      const scans = [...(await onEach(scan)).values()].map((text) => text.trim()).filter(Boolean);
+      assert.equal(scans.length, 2, "from both machines with a back");
+      for (const found of scans) assert.equal(found, wanted.join(" "), `${address} from a container`);
+    }
+  });
+
+  it("drops vxlan and VRRP that come from a container", async () => {
+    const dropped = async () => {
+      const rules = [...(await onEach("sudo iptables -w -nvxL")).values()].join("\n").split("\n");
+      const of = (which: RegExp) =>
+        rules
+          .filter((rule) => rule.includes(" DROP ") && which.test(rule))
+          .reduce((sum, rule) => sum + Number(rule.trim().split(/\s+/)[0]), 0);
+      return [of(/dports 8472/), of(/ DROP +(112|vrrp) /)] as const;
+    };
+    const program = Buffer.from(
+      `import socket, sys
+for address in sys.argv[1:]:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x" * 64, (address, 8472))
+    socket.socket(socket.AF_INET, socket.SOCK_RAW, 112).sendto(b"x" * 20, (address, 0))
+`,
+    ).toString("base64");
+    const addresses = outputs.machines.map(({ address }) => address).join(" ");
+    const before = await dropped();
+    await onEach(`name=$(sudo docker ps --format '{{.Names}}' | grep -m1 taiga-back-) || exit 0
+      echo ${program} | base64 -d | sudo docker exec -i $name python3 - ${addresses}`);
+    const after = await dropped();
+    // From each of two machines to all three, one of them itself.
+    for (const [index, protocol] of ["vxlan", "VRRP"].entries())
+      assert.ok(
+        (after[index] as number) - (before[index] as number) >= 6,
+        `${protocol}: ${before} to ${after}`,
+      );
   });
 
   it("takes a feature flag up, one instance after another, with no failed request", async () => {

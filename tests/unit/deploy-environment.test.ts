@@ -42,6 +42,12 @@ describe("the environment of pulumi", () => {
     assert.equal(env.PULUMI_CONFIG_PASSPHRASE_FILE, undefined);
   });
 
+  it("lets more wait side by side than the engine would, unless the user says how many", () => {
+    const backend = findBackend({}, home);
+    assert.equal(pulumiEnvironment("", backend, {}).PULUMI_PARALLEL, "32");
+    assert.equal(pulumiEnvironment("", backend, { PULUMI_PARALLEL: "4" }).PULUMI_PARALLEL, "4");
+  });
+
   it("survives a shell's eval whatever the values hold", () => {
     const value = `a'b "c" $HOME \`id\``;
     const script = `${exportLines({ TRICKY: value })}\nprintf %s "$TRICKY"`;
