@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { asRoot, rootWay } from "./as-root";
 import { run } from "./run";
@@ -22,7 +22,16 @@ stdio_handler = "file"
 `;
 const qemuConf = "/etc/libvirt/qemu.conf";
 
-const answers = (uri: string): boolean =>
+/** What lets libvirt's group in where no polkit does: where nothing manages services, it is not there either. */
+const socketSettings = `
+# taiga: for a host without a service manager
+unix_sock_group = "libvirt"
+unix_sock_rw_perms = "0770"
+auth_unix_rw = "none"
+`;
+const libvirtdConf = "/etc/libvirt/libvirtd.conf";
+
+export const answers = (uri: string): boolean =>
   spawnSync("virsh", ["-c", uri, "version"], { stdio: "ignore", timeout: 10_000 }).status === 0;
 
 /** True where systemd runs as the service manager, not merely is installed. */
@@ -66,14 +75,8 @@ async function startByHand(progress: Progress): Promise<void> {
     const [first, rest] = asRoot(command, args);
     return run(first, rest, { log: progress.log });
   };
-  if (process.getuid?.() === 0) {
-    if (!readFileSync(qemuConf, "utf8").includes(qemuSettings)) appendFileSync(qemuConf, qemuSettings);
-  } else {
-    const present = spawnSync("sudo", ["cat", qemuConf], { encoding: "utf8" }).stdout;
-    if (!present.includes(qemuSettings)) {
-      await run("sudo", ["tee", "-a", qemuConf], { input: qemuSettings, log: progress.log });
-    }
-  }
+  await configure(qemuConf, qemuSettings, progress);
+  if (process.getuid?.() !== 0) await configure(libvirtdConf, socketSettings, progress);
   // Mounts made after libvirtd started (a container machine's root) must be seen in its mount namespace.
   await root("mount", "--make-rshared", "/");
   if (!running("virtlogd")) await root("virtlogd", "-d");
@@ -92,6 +95,13 @@ async function startByHand(progress: Progress): Promise<void> {
   } else {
     await root("libvirtd", "-d");
   }
+}
+
+/** Adds to a file that root alone may read. */
+async function configure(path: string, settings: string, progress: Progress): Promise<void> {
+  const [command, args] = asRoot("cat", [path]);
+  if (spawnSync(command, args, { encoding: "utf8" }).stdout.includes(settings)) return;
+  await run(...asRoot("tee", ["-a", path]), { input: settings, log: progress.log });
 }
 
 const running = (daemon: string): boolean => spawnSync("pidof", [daemon], { stdio: "ignore" }).status === 0;

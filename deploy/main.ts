@@ -10,6 +10,7 @@ import { ensureEngine } from "./engine";
 import { exportLines, findBackend, prepareState, pulumiEnvironment, pulumiHome } from "./environment";
 import { ensureHostPackages, missingPackages } from "./host-packages";
 import { probeKvm } from "./kvm-probe";
+import { continuedInGroup } from "./libvirt-group";
 import { ensureLibvirtd } from "./libvirtd";
 import { startMachines } from "./machines";
 import { recover } from "./recovery";
@@ -81,6 +82,11 @@ async function main(): Promise<void> {
     return;
   }
 
+  if (process.getuid?.() !== 0) {
+    const packages: Step = { name: "packages", run: (progress) => ensureHostPackages(progress) };
+    if (missingPackages().length > 0) await runSteps([packages], { write, logOf });
+    if (await continuedInGroup(write)) return;
+  }
   const missing = missingPackages();
   const kvm = probeKvm();
   write(`Taiga, stack ${stack}, on ${backend.says}`);

@@ -223,6 +223,10 @@ async function main(): Promise<void> {
 
   mkdirSync(logs, { recursive: true });
   const needsHost = parts.some(({ name }) => /^(provider|e2e|faults)/.test(name));
+  if (needsHost && process.getuid?.() !== 0)
+    throw new Error(
+      "the parts with machines make and end them by themselves, as root: sudo npm test; without root: npm test -- --only unit",
+    );
   await runSteps(
     [
       {

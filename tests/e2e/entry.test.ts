@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "../support/client";
 import { loseMachine, startMachine } from "../support/machines";
-import { letsStrangersIn, openPorts, openPortsProgram } from "../support/ports";
+import { fingerprintOf, letsStrangersIn, openPorts, openPortsProgram } from "../support/ports";
 import { type Outputs, TestStack } from "../support/stack";
 
 /** What users meet, on container machines: the entry address, TLS, changed settings, and one scheduler, while machines die. */
@@ -145,14 +145,9 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
   });
 
   it("renews what is about to end, of machines and of gateways, on running machines; what has ended lets nobody in", async () => {
-    const served = (machine: string) =>
-      stack.ssh(
-        machine,
-        "for port in 2379 443; do openssl s_client -connect $(hostname -I | cut -d' ' -f1):$port </dev/null 2>/dev/null | " +
-          "openssl x509 -noout -fingerprint; done",
-      );
+    const served = (address: string) => Promise.all([2379, 443].map((port) => fingerprintOf(address, port)));
     const boots = await onEach("uptime -s");
-    const before = await Promise.all(machines().map(served));
+    const before = await Promise.all(outputs.machines.map(({ address }) => served(address)));
     const state = JSON.parse(await stack.pulumi("stack", "export")) as {
       deployment: { resources: { type: string; outputs?: Record<string, unknown> }[] };
     };
@@ -169,12 +164,11 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
     stack.write("ending.json", JSON.stringify(state));
     await stack.pulumi("stack", "import", "--file", "ending.json");
     await stack.pulumi("up", "--yes", "--skip-preview");
-    for (const [index, machine] of machines().entries()) {
-      const old = before[index]?.trim().split("\n") as string[];
+    for (const [index, { address }] of outputs.machines.entries()) {
       await until(
         120,
-        async () => (await served(machine)).trim().split("\n"),
-        (seen) => seen.length === 2 && seen.every((fingerprint, port) => fingerprint !== old[port]),
+        () => served(address),
+        (seen) => seen.every((fingerprint, port) => fingerprint !== before[index]?.[port]),
       );
     }
     assert.deepEqual(await onEach("uptime -s"), boots);

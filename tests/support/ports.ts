@@ -61,3 +61,16 @@ export const letsStrangersIn = (host: string, port: number): Promise<boolean> =>
       .once("close", () => end(false))
       .once("timeout", () => end(false));
   });
+
+/** The SHA-256 of the certificate that a server shows. */
+export const fingerprintOf = (host: string, port: number): Promise<string> =>
+  new Promise<string>((done, fail) => {
+    const socket = connectTls({ host, port, rejectUnauthorized: false, timeout: 5_000 });
+    socket
+      .once("secureConnect", () => {
+        done(socket.getPeerCertificate().fingerprint256);
+        socket.destroy();
+      })
+      .once("timeout", () => socket.destroy(new Error(`${host}:${port} does not answer`)))
+      .once("error", fail);
+  });
