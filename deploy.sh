@@ -4,7 +4,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 cache=${TAIGA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/taiga}
-
 export PATH="$PATH:/usr/sbin:/sbin" # an ordinary user's may lack them
 
 recent_node() { node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; }

@@ -197,7 +197,7 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
         rules
           .filter((rule) => rule.includes(" DROP ") && which.test(rule))
           .reduce((sum, rule) => sum + Number(rule.trim().split(/\s+/)[0]), 0);
-      return [of(/dports 8472/), of(/ DROP +(112|vrrp) /)] as const;
+      return [of(/ DROP +(17|udp) /), of(/ DROP +(112|vrrp) /)] as const;
     };
     const program = Buffer.from(
       `import socket, sys

@@ -18,17 +18,19 @@ interface Declared {
 const { config } = yaml("Pulumi.yaml") as { config: Record<string, Declared> };
 const own = Object.entries(config).filter(([key]) => key.startsWith("taiga:"));
 
-/** A stack's configuration as the engine hands it on: what its file says, over the project's defaults. */
+/** A stack's configuration as the program reads it: what its file says, its booleans as text, over the project's defaults. */
 function configurationOf(file: string): Record<string, unknown> {
   const stack = (yaml(file) as { config: Record<string, unknown> }).config;
   return { ...Object.fromEntries(own.map(([key, { default: value }]) => [key, value])), ...stack };
 }
 
+const booleans: Readonly<Record<string, boolean>> = { true: true, false: false };
+
 function read(file: string) {
   const given = Object.fromEntries(
     Object.entries(configurationOf(file))
       .filter(([key, value]) => key.startsWith("taiga:") && value !== "")
-      .map(([key, value]) => [key.slice("taiga:".length), value]),
+      .map(([key, value]) => [key.slice("taiga:".length), booleans[value as string] ?? value]),
   );
   const stack = /^Pulumi\.(.*)\.yaml$/.exec(file)?.[1];
   return {
