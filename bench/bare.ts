@@ -7,7 +7,7 @@ import { libvirtUri } from "../deploy/libvirtd";
 import { nodeImage } from "../images/artifacts";
 import { FleetClient } from "../provider/clients/fleet";
 import { memberEnvironment, memberFile } from "../provider/cluster/bootstrap";
-import { newCertificate } from "../provider/cluster/certificate";
+import { newCertificates } from "../provider/cluster/certificate";
 import type { Connection } from "../provider/connection";
 import { hostKey } from "../provider/credentials";
 import { formatUnitFile } from "../provider/fleet/unit-file";
@@ -52,7 +52,7 @@ export async function writeBare(folder: string, cluster: Cluster): Promise<void>
     const at = `machines/${machine.name}`;
     write(`${at}/domain.xml`, virsh(uri, "dumpxml", "--inactive", "--security-info", machine.name));
     if (container) write(`${at}/ignition.json`, readFileSync(join(pool, machine.name, "root/ignition.json")));
-    const { files } = await newCertificate(credentials, machine);
+    const { files } = await newCertificates(credentials, machine);
     const member = {
       content: memberEnvironment({ cluster: members, state: "new" }),
       mode: "0644",

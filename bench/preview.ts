@@ -3,15 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Benchmark, inTurn, median, type Options, type Result, ratio } from "./benchmark";
 import { resourceTypes, timedPulumi, withStack } from "./cluster";
+import { type Counts, count, nothingProgram, total } from "./nothing";
 import { Program } from "./program";
-
-/** How many resources a program has, by what they are made of. */
-interface Counts {
-  readonly dynamic: number;
-  readonly command: number;
-  readonly libvirt: number;
-  readonly component: number;
-}
 
 /** A running stack against a precompiled program with as many do-nothing resources over the same plugins. */
 export const preview: Benchmark = {
@@ -52,7 +45,6 @@ function results(
   counts: Counts,
   seconds: Readonly<Record<"ours" | "nothing" | "empty", number[]>>,
 ): Result[] {
-  const total = Object.values(counts).reduce((sum: number, each: number) => sum + each, 0);
   const name = `no-op preview, three ${kind} machines`;
   return [
     {
@@ -60,33 +52,9 @@ function results(
       value: ratio(seconds.ours, seconds.nothing),
       unit: "ratio",
       goal: 1.25,
-      against: `${total} do-nothing resources, precompiled`,
+      against: `${total(counts)} do-nothing resources, precompiled`,
     },
     { name, value: ratio(seconds.ours, seconds.empty), unit: "ratio", against: "an empty program" },
     { name, value: median(seconds.ours), unit: "seconds" },
   ];
 }
-
-function count(types: readonly string[]): Counts {
-  const of = (pattern: RegExp) => types.filter((type) => pattern.test(type)).length;
-  return {
-    dynamic: of(/^pulumi-nodejs:/),
-    command: of(/^command:/),
-    libvirt: of(/^libvirt:/),
-    component: of(/^taiga:/),
-  };
-}
-
-/** libvirt's are a pool and empty volumes in it: the least that its plugin can make. */
-const nothingProgram = ({ dynamic, command, libvirt, component }: Counts, pool: string, folder: string) =>
-  `const pulumi = require("@pulumi/pulumi");
-const command = require("@pulumi/command");
-const libvirt = require("@pulumi/libvirt");
-const nothing = { create: async () => ({ id: "x", outs: {} }), diff: async () => ({ changes: false }) };
-const times = (count, make) => { for (let i = 0; i < count; i += 1) make(i); };
-times(${dynamic}, (i) => new pulumi.dynamic.Resource(nothing, "nothing" + i, {}));
-times(${command}, (i) => new command.local.Command("command" + i, { create: "true" }));
-times(${component}, (i) => new pulumi.ComponentResource("nothing:index:Component", "component" + i, {}));
-const pool = new libvirt.Pool("pool", { name: ${JSON.stringify(pool)}, type: "dir", target: { path: ${JSON.stringify(join(folder, "pool"))} } });
-times(${libvirt - 1}, (i) => new libvirt.Volume("volume" + i, { name: "volume" + i, pool: pool.name, size: 4096 }));
-`;

@@ -9,12 +9,14 @@ import { duration, runSteps } from "../deploy/steps";
 import { buildArtifacts } from "../images/build";
 import type { Benchmark, Options, Result } from "./benchmark";
 import { deploy } from "./deploy";
+import { fifty } from "./fifty";
 import { keys } from "./keys";
+import { opentofu } from "./opentofu";
 import { preview } from "./preview";
 import { save, table } from "./report";
 import { units } from "./units";
 
-const benchmarks: readonly Benchmark[] = [deploy, preview, keys, units];
+const benchmarks: readonly Benchmark[] = [deploy, preview, fifty, keys, units, opentofu];
 const names = benchmarks.map(({ name }) => name);
 
 const usage = `usage: npm run bench [-- [--only NAME[,NAME]] [--rounds N] [--kind container|emulated|kvm] [--scale PART]]

@@ -1,4 +1,6 @@
+import { type AdminSettings, readAdmin } from "./admin-settings";
 import type { MachineKind } from "./settings";
+import { readImages, type TaigaImages } from "./taiga-images";
 
 /** What the stack's configuration says of Taiga itself. Pure, as settings.ts. */
 export interface ApplicationSettings {
@@ -12,8 +14,12 @@ export interface ApplicationSettings {
     /** Instances of the API, each on a machine of its own. Default: one a machine, two at most. */
     readonly instances: number;
   };
+  /** Taiga's own images, or another's that keep their contract (docs/contract.md). Default: the rehearsal's, which are built here. */
+  readonly images?: TaigaImages;
   readonly features: Features;
   readonly email: EmailSettings;
+  /** Default: nobody; who may sign up does, or `manage.py createsuperuser` makes one. */
+  readonly admin?: AdminSettings;
 }
 
 /** Switches of Taiga; each is a key of its own in etcd, and a change of one rolls through the instances. */
@@ -61,13 +67,15 @@ const emailDefaults = { port: 587, from: "taiga@localhost", encryption: "starttl
 type Complain = (field: string, value: unknown, remedy: string) => void;
 type Mapping = Readonly<Record<string, unknown>>;
 
-/** Reads `taiga:services`, `taiga:back`, `taiga:features` and `taiga:email`, complains of every bad field, and goes on with its default. */
+/** Reads `taiga:services`, `taiga:back`, `taiga:images`, `taiga:features`, `taiga:email` and `taiga:admin`, complains of every bad field, and goes on with its default. */
 export function readApplication(
   raw: {
     readonly services?: string;
     readonly back?: unknown;
+    readonly images?: unknown;
     readonly features?: unknown;
     readonly email?: unknown;
+    readonly admin?: unknown;
   },
   machines: number,
   complain: Complain,
@@ -126,9 +134,13 @@ export function readApplication(
   if (!Array.isArray(from) || wanted.length < from.length)
     complain("features.importers", from, `is no list of importers; write a list of ${importers.join(", ")}`);
 
+  const images = readImages(raw.images, complain);
+  const admin = readAdmin(raw.admin, complain);
   return {
     services: services ?? "auto",
+    ...(admin ? { admin } : {}),
     back: { instances },
+    ...(images ? { images } : {}),
     features: {
       publicRegister: flag("publicRegister"),
       telemetry: flag("telemetry"),

@@ -2,7 +2,7 @@ import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
 import { plan } from "../nodes/plan";
 import { renderNode } from "../nodes/render";
-import { cluster } from "../provider";
+import { access, cluster } from "../provider";
 import {
   type Credentials,
   hostKey,
@@ -39,6 +39,8 @@ export interface ClusterArgs {
 export class Cluster extends pulumi.ComponentResource {
   readonly machines: readonly Machine[];
   readonly ready: cluster.Readiness;
+  /** Changes with any machine. */
+  readonly revision: pulumi.Output<string>;
   /** Where users come in: what `taiga:link` has as its entry, else an address that moves between the machines. */
   readonly entry: string;
   /** Whether the entry is the machines' own to move. */
@@ -61,7 +63,11 @@ export class Cluster extends pulumi.ComponentResource {
     const members = planned.machines.map((machine) => ({ name: machine.name, address: machine.address }));
     const configuration = new cluster.Configuration(
       name,
-      { prefix: settings.prefix },
+      {
+        prefix: settings.prefix,
+        machines: members.map((machine) => machine.name),
+        protectData: args.protectData ?? true,
+      },
       { parent: this, deletedWith: this },
     );
     const hypervisors = settings.hypervisors
@@ -106,30 +112,55 @@ export class Cluster extends pulumi.ComponentResource {
         },
         on.within,
       );
-      memberships.push(
-        new cluster.Membership(
+      const seat = new cluster.Seat(
+        machine.name,
+        { name: machine.name, address: machine.address },
+        { parent: this, dependsOn: made.domain, deletedWith: this },
+      );
+      const membership = new cluster.Membership(
+        machine.name,
+        {
+          ...(members[at] as (typeof members)[number]),
+          machineRevision: made.revision,
+          members,
+          containers: settings.containers,
+        },
+        // Destroying the cluster must not first wait for each machine to leave it.
+        { parent: this, dependsOn: [made.domain, seat], deletedWith: this, deleteBeforeReplace: true },
+      );
+      memberships.push(membership);
+      if (made.data)
+        new cluster.DataDisk(
           machine.name,
           {
-            ...(members[at] as (typeof members)[number]),
-            machineRevision: made.revision,
-            members,
-            containers: settings.containers,
+            name: machine.name,
+            address: machine.address,
+            libvirt: made.hypervisor,
+            ...made.data,
+            size: pool.dataDisk,
           },
-          // Destroying the cluster must not first wait for each machine to leave it.
-          { parent: this, dependsOn: [made.domain], deletedWith: this, deleteBeforeReplace: true },
-        ),
-      );
+          { parent: this, dependsOn: membership, deletedWith: this },
+        );
       return made;
     });
+    this.revision = pulumi
+      .all(this.machines.map(({ revision }) => revision))
+      .apply((all) => digest(all.join()));
+    const users = new access.Access(
+      name,
+      {
+        users: args.credentials.apply((text) => access.usersDigest(parseCredentials(text))),
+        enrolled: memberships.map(({ enrolled }) => enrolled),
+      },
+      { parent: this, dependsOn: memberships, deletedWith: this },
+    );
     this.ready = new cluster.Readiness(
       name,
       {
         machines: members,
-        revision: pulumi
-          .all(this.machines.map(({ revision }) => revision))
-          .apply((all) => digest(all.join())),
+        revision: this.revision,
       },
-      { parent: this, dependsOn: memberships, deletedWith: this },
+      { parent: this, dependsOn: users, deletedWith: this },
     );
     this.registerOutputs({ machines: members });
   }

@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { servicesOn } from "./application-settings";
 import { hostProblems, machineKind } from "./host";
+import { placements } from "./node-pools";
 import type { MachineKind, Settings } from "./settings";
 import { problemLine, readStack } from "./stack-config";
+import { type ResolvedImages, resolveImages } from "./taiga-images";
 import type { TlsSettings } from "./tls-settings";
 
 /**
@@ -15,6 +18,7 @@ export function readConfig(): {
   credentials: pulumi.Output<string>;
   protectData: boolean;
   tls: TlsSettings;
+  images: ResolvedImages | undefined;
 } {
   const stack = pulumi.getStack();
   const config = pulumi.runtime.allConfig();
@@ -25,6 +29,18 @@ export function readConfig(): {
   );
   const { kind, problems: kindProblems } = machineKind(settings);
   const all = [...problems, ...kindProblems, ...(problems.length === 0 ? hostProblems(settings, kind) : [])];
+  const { application } = settings;
+  if (servicesOn(kind, application) === "all" && placements(settings.pools).length === 2)
+    all.push({
+      field: "taiga:services",
+      message:
+        '"all" on two machines: neither could tell which of them has the right media; write core, or make it 1 or 3 machines',
+    });
+  const { images, problems: imageProblems } = resolveImages(
+    application.images,
+    servicesOn(kind, application),
+  );
+  all.push(...imageProblems);
   const credentials = config["taiga:credentials"]
     ? new pulumi.Config("taiga").getSecret("credentials")
     : undefined;
@@ -40,5 +56,5 @@ export function readConfig(): {
     const message = '"container" isolates machines less than virtual ones; write auto where the host has KVM';
     pulumi.log.warn(problemLine(stack, { field: "taiga:machines.kind", message }));
   }
-  return { settings, kind, credentials, protectData, tls };
+  return { settings, kind, credentials, protectData, tls, images };
 }

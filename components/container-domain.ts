@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -16,6 +17,19 @@ export interface ContainerSpec {
   /** Holds what is thrown away with the machine. */
   readonly folder: string;
   readonly data: string;
+  /** Made up for each machine that is made, and noted with its data: see `generationOf`. */
+  readonly generation: string;
+}
+
+const noteOf = (data: string): string => join(data, ".generation");
+
+/**
+ * What was noted of a machine when it was made. One whose folder or data is gone, or that never was, gets another: so the next
+ * preview sees what is lost, though no resource here reads what is there.
+ */
+export function generationOf({ folder, data }: Pick<ContainerSpec, "folder" | "data">): string {
+  const note = noteOf(data);
+  return existsSync(folder) && existsSync(note) ? readFileSync(note, "utf8").trim() : randomUUID();
 }
 
 /** Where libvirt keeps domains that are containers, whatever URI the virtual ones have. */
@@ -37,9 +51,12 @@ function create(spec: ContainerSpec, ignition: string): void {
   ];
   mkdirSync(spec.folder, { recursive: true, mode: 0o700 });
   for (const folder of [upper, work, root, dockerOf(spec)]) mkdirSync(folder, { mode: 0o755 });
+  mkdirSync(spec.data, { recursive: true, mode: 0o755 }); // it may be lost with the machine before
+  writeFileSync(noteOf(spec.data), `${spec.generation}\n`);
   mountRoot(spec);
   writeFileSync(join(root, "ignition.json"), ignition, { mode: 0o600 });
   writeFileSync(join(spec.folder, "machine.json"), JSON.stringify(spec));
+  if (!existsSync(fuse)) execFileSync("modprobe", ["fuse"]);
   const xml = join(spec.folder, "domain.xml");
   writeFileSync(xml, domainXml(spec, root));
   virsh("define", xml);
@@ -121,6 +138,9 @@ const isMounted = (path: string): boolean =>
     .split("\n")
     .some((line) => line.split(" ")[4] === path.replaceAll(" ", "\\040"));
 
+/** For file systems in user space: the media's. */
+const fuse = "/dev/fuse";
+
 /** https://libvirt.org/drvlxc.html; capabilities are left to the machine, since systemd and Docker run in it. */
 function domainXml(spec: ContainerSpec, root: string): string {
   const bind = (source: string, target: string, readonly = "") =>
@@ -139,6 +159,7 @@ function domainXml(spec: ContainerSpec, root: string): string {
     ${bind(dockerOf(spec), "/var/lib/docker")}
     ${bind(spec.payload, "/opt/taiga", "<readonly/>")}
     <interface type='network'><source network='${spec.network}'/><mac address='${spec.mac}'/></interface>
+    <hostdev mode='capabilities' type='misc'><source><char>${fuse}</char></source></hostdev>
     <console type='pty'/>
   </devices>
 </domain>

@@ -20,6 +20,9 @@ const expectedUri =
 /** Whether a URI names the libvirt of this very host. */
 export const isLocal = (uri: string): boolean => (uriPattern.exec(uri)?.[3] ?? "") === "";
 
+/** Whether a URI leads to the libvirt that this host's own programs take without one, which has its files and containers. */
+export const isThisHosts = (uri: string): boolean => isLocal(uri) && !/[?&]socket=/.test(uri);
+
 /** Host, path and options, whoever logs in and however. */
 const placeOf = (uri: string): string => uri.replace(/^[^:]+:\/\/([^@/]*@)?/, "");
 

@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { nodeImage, payload } from "../images/artifacts";
-import { type ContainerSpec, containerUri } from "./container-domain";
+import { type ContainerSpec, containerUri, generationOf } from "./container-domain";
 import { digest } from "./digest";
 import type { MachineArgs, MadeMachine } from "./machine";
 import { transformed } from "./transform";
@@ -17,7 +17,7 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
   const { planned, settings, network, pool, transform } = args;
   const image = nodeImage();
   const contents = payload();
-  const data = new command.local.Command(
+  const made = new command.local.Command(
     ...transformed(
       transform?.folder,
       `${name}-data`,
@@ -29,6 +29,8 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
       { parent, protect: args.protectData, dependsOn: network.pool },
     ),
   );
+  const [folder, data] = [`${pool}/${planned.name}`, `${pool}/${planned.name}-data`];
+  const generation = generationOf({ folder, data });
   const spec = network.network.name.apply(
     (networkName): ContainerSpec => ({
       name: planned.name,
@@ -38,8 +40,9 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
       mac: planned.mac,
       rootfs: image.rootfs,
       payload: contents.tree,
-      folder: `${pool}/${planned.name}`,
-      data: `${pool}/${planned.name}-data`,
+      folder,
+      data,
+      generation,
     }),
   );
   const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
@@ -55,7 +58,7 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
         stdin: args.ignition,
         triggers: [spec.apply((each) => digest(JSON.stringify(each))), ignitionKey],
       },
-      { parent, dependsOn: [data], deleteBeforeReplace: true, additionalSecretOutputs: ["stdin"] },
+      { parent, dependsOn: [made], deleteBeforeReplace: true, additionalSecretOutputs: ["stdin"] },
     ),
   );
   return {

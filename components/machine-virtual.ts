@@ -44,7 +44,8 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
       transform?.data,
       `${name}-data`,
       { name: `${planned.name}-data`, pool, size: settings.dataDisk * mebibyte, format: "qcow2" },
-      { parent, protect: args.protectData },
+      // Another size would be another volume, without the data: cluster.DataDisk grows this one.
+      { parent, protect: args.protectData, ignoreChanges: ["size"] },
     ),
   );
   // A volume that several domains write-lock needs an overlay for each; nothing is ever written to it.
@@ -78,12 +79,16 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
           initrd: boot.direct.initrd.id,
           // Words without a value last: as the provider reads them back, or each preview shows a change. The kernel would have
           // Docker load an AppArmor profile into it, for each container a compiler's run of seconds where it is emulated.
-          cmdlines: [{ console: "ttyS0", apparmor: "0" }, { _: "quiet" }],
+          // An emulated processor does not speculate, and detours around that cost it more than a real one.
+          cmdlines: [
+            { console: "ttyS0", apparmor: "0", ...(args.kind === "emulated" && { mitigations: "off" }) },
+            { _: "quiet" },
+          ],
         }),
         coreosIgnition: ignition.id,
         ...(image.fwCfgName && { fwCfgName: image.fwCfgName }),
         disks: [{ volumeId: overlay.id }, { volumeId: data.id }, { volumeId: payload.id }],
-        networkInterfaces: [{ networkId: network.network.id, mac: planned.mac.toUpperCase() }],
+        networkInterfaces: [{ ...network.attachment, mac: planned.mac.toUpperCase() }],
         consoles: [{ type: "pty", targetType: "serial", targetPort: "0" }],
       },
       { parent, replaceOnChanges: ["disks", "kernel", "initrd"], deleteBeforeReplace: true },
@@ -94,5 +99,6 @@ export function virtualMachine(name: string, args: MachineArgs, parent: pulumi.R
     revision: pulumi.all([overlay.name, payload.name, domain.id]).apply((parts) => digest(parts.join())),
     image: image.label,
     hypervisor: args.libvirt ?? defaults.libvirt,
+    data: { pool: data.pool as pulumi.Output<string>, volume: data.name },
   };
 }

@@ -52,6 +52,8 @@ export interface MadeMachine {
   readonly image: string;
   /** The libvirt URI under which virsh finds it. */
   readonly hypervisor: string;
+  /** The volume of its data, where that is one. */
+  readonly data?: { readonly pool: pulumi.Output<string>; readonly volume: pulumi.Output<string> };
 }
 
 /**
@@ -65,6 +67,7 @@ export class Machine extends pulumi.ComponentResource {
   readonly revision: pulumi.Output<string>;
   readonly image: string;
   readonly hypervisor: string;
+  readonly data: MadeMachine["data"];
 
   constructor(name: string, args: MachineArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:cluster:Machine", name, {}, options);
@@ -76,6 +79,7 @@ export class Machine extends pulumi.ComponentResource {
     this.revision = made.revision;
     this.image = made.image;
     this.hypervisor = made.hypervisor;
+    this.data = made.data;
     this.registerOutputs({ name: this.name, address: this.address });
   }
 }

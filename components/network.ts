@@ -35,6 +35,8 @@ export interface BootVolumes {
 /** What machines share: a network with static addresses, a storage pool, and the volumes that all boot from. */
 export class ClusterNetwork extends pulumi.ComponentResource {
   readonly network: libvirt.Network;
+  /** What joins a virtual machine to the network. */
+  readonly attachment: Pick<libvirt.types.input.DomainNetworkInterface, "networkId" | "bridge">;
   readonly pool: libvirt.Pool;
   readonly boot?: BootVolumes;
 
@@ -51,6 +53,8 @@ export class ClusterNetwork extends pulumi.ComponentResource {
         { parent: this, ...(options?.dependsOn ? { dependsOn: options.dependsOn } : {}) },
       ),
     );
+    // libvirt shows a running domain's interface at the bridge itself where its network is only a name for one that is there.
+    this.attachment = args.link?.bridge ? { bridge: this.network.bridge } : { networkId: this.network.id };
     this.pool = new libvirt.Pool(
       ...transformed(
         transform?.pool,

@@ -22,7 +22,7 @@ function listens(text: string): string | undefined {
 }
 
 /** What a stack's cloud-config opens to the network. A fault of production, and at most a warning elsewhere. */
-export function openPorts({ units, write_files: files, daemons }: CloudConfig): OpenPort[] {
+export function openPorts({ units, write_files: files }: CloudConfig): OpenPort[] {
   const found: OpenPort[] = [];
   const unit = (path: string, text = "") => {
     const line = listens(text);
@@ -46,12 +46,5 @@ export function openPorts({ units, write_files: files, daemons }: CloudConfig): 
     if (path.startsWith("/etc/ssh/") && login)
       found.push({ path: at, message: `has "${login[0].trim()}"; write no, and log in by key` });
   }
-  const metrics = daemons.etcd2?.["listen-metrics-urls"] ?? "";
-  const open = metrics.split(",").find((url) => /^http:\/\//.test(url) && !closed.test(url.slice(7)));
-  if (open !== undefined)
-    found.push({
-      path: "coreos.etcd2.listen-metrics-urls",
-      message: `is ${JSON.stringify(open)}, a port open to everybody; write http://127.0.0.1:2381`,
-    });
   return found;
 }

@@ -24,7 +24,7 @@ export function productionFindings(settings: Settings, protectData: boolean): Fi
       ? []
       : [problem("protectData", "is false; write true: a data volume must not go with a destroy")]),
   ];
-  const doubts = [...majorityDoubts(settings), ...imageDoubts(settings)];
+  const doubts = [...majorityDoubts(settings), ...imageDoubts(settings), ...rehearsalDoubts(settings)];
   return settings.production ? { problems: found, warnings: doubts } : { problems: [], warnings: [] };
 }
 
@@ -102,6 +102,17 @@ function openPortProblems({ hypervisors, cloudConfig }: Settings): Problem[] {
     ),
     ...config.map(({ path, message }) => problem(`cloudConfig ${path}`, message)),
   ];
+}
+
+function rehearsalDoubts({ application: { images } }: Settings): Problem[] {
+  return images
+    ? []
+    : [
+        problem(
+          "images",
+          "is left out, so the rehearsal stands in for Taiga; write where Taiga's images are",
+        ),
+      ];
 }
 
 /** The image made here is named by its description, and holds what Debian had on the day. */

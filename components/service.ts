@@ -11,6 +11,8 @@ export interface ServiceArgs {
   readonly units: readonly string[];
   /** How many instances of each template. A change previews the added or removed ones, and the gate. Default: 1. */
   readonly instances?: number;
+  /** Container images to run in place of those that the unit files name. @example { "taiga/back:rehearsal": "host/taiga/back:6.10.2" } */
+  readonly images?: Readonly<Record<string, string>>;
   /** Folder of the unit files. Default: units/. */
   readonly folder?: string;
   /** Replaces units that are in fleet under these names with other options. Default: false. */
@@ -80,7 +82,7 @@ function unitsOf(name: string, args: ServiceArgs): ServiceUnit[] {
     );
   const folder = args.folder ?? unitsFolder;
   return args.units.flatMap((file) => {
-    const content = contentOf(name, join(folder, `${file}.service`));
+    const content = withImages(contentOf(name, join(folder, `${file}.service`)), args.images ?? {});
     const instances = file.endsWith("@")
       ? Array.from({ length: count }, (_, index) => `${file}${index + 1}.service`)
       : [`${file}.service`];
@@ -98,6 +100,10 @@ function contentOf(service: string, path: string): string {
     );
   }
 }
+
+/** An image's name is a word of its own, as `docker run` wants it. */
+const withImages = (content: string, images: Readonly<Record<string, string>>): string =>
+  content.replace(/(?<=\s)\S+\/\S+:\S+(?=\s)/g, (word) => images[word] ?? word);
 
 const peersOf = ({ unit, content }: ServiceUnit): string[] => company(unit, readOptions(content));
 

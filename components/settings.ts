@@ -4,7 +4,7 @@ import { exampleValues } from "../nodes/placeholders";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { renderNode } from "../nodes/render";
 import { type ApplicationSettings, readApplication } from "./application-settings";
-import { type Hypervisor, isLocal, readHypervisors } from "./hypervisors";
+import { type Hypervisor, isLocal, isThisHosts, readHypervisors } from "./hypervisors";
 import { readImage } from "./image";
 import { type Link, readLink } from "./link";
 import { type MachineSize, readSize } from "./machine-size";
@@ -74,8 +74,10 @@ export interface RawSettings {
   readonly production?: boolean;
   readonly services?: string;
   readonly back?: unknown;
+  readonly images?: unknown;
   readonly features?: unknown;
   readonly email?: unknown;
+  readonly admin?: unknown;
   readonly cloudConfig?: string;
 }
 
@@ -90,7 +92,7 @@ export const defaults = {
 const fields = [
   ...["prefix", "machines", "network", "containers", "pool", "cloudConfig", "protectData", "credentials"],
   ...["hypervisors", "pools", "link", "production", "images", "endpoints"],
-  ...["entry", "tls", "services", "back", "features", "email"],
+  ...["entry", "tls", "services", "back", "features", "email", "admin"],
 ];
 
 /** Fields that nothing reads: a typing error would otherwise pass for a setting. */
@@ -163,6 +165,15 @@ export function readSettings(raw: RawSettings): {
         `is for this host alone, and ${name} is ${uri}; write kvm or emulated`,
       );
   }
+  const elsewhere = hypervisors.find(
+    ({ name, uri }) => used.includes(name) && isLocal(uri) && !isThisHosts(uri),
+  );
+  if (machines.kind === "container" && elsewhere)
+    complain(
+      "machines.kind",
+      machines.kind,
+      `is for this host's own libvirt alone, and ${elsewhere.name} is ${elsewhere.uri}; write kvm or emulated`,
+    );
   const members = placed.length;
   if (members % 2 === 0) {
     warnings.push({

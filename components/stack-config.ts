@@ -57,8 +57,10 @@ export function readStack(
     ...optional("entry"),
     ...optional("services"),
     back: mapping("back"),
+    images: mapping("images"),
     features: mapping("features"),
     email: mapping("email"),
+    admin: mapping("admin"),
     production: boolean("production", false),
     ...(cloudConfig === undefined ? {} : { cloudConfig }),
   });

@@ -1,10 +1,12 @@
 import { isIPv4 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
-import { etcd, tls } from "../provider";
+import { cluster as clusters, etcd, registry, tls } from "../provider";
 import { derive, parseCredentials } from "../provider/credentials";
+import { adminKeys } from "./admin-settings";
 import { type ApplicationSettings, emailKeys, featureKeys, type Services } from "./application-settings";
 import type { Cluster } from "./cluster";
 import { Service } from "./service";
+import { imageServices, type ResolvedImages, rehearsalName } from "./taiga-images";
 import type { TlsSettings } from "./tls-settings";
 
 export interface TaigaArgs {
@@ -12,6 +14,8 @@ export interface TaigaArgs {
   readonly credentials: pulumi.Output<string>;
   readonly application: ApplicationSettings;
   readonly services: Services;
+  /** What to run of Taiga in place of the rehearsal; those that the services need. */
+  readonly images?: ResolvedImages | undefined;
   /** The gateways' certificate. */
   readonly tls: TlsSettings;
 }
@@ -22,16 +26,29 @@ export class Taiga extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
   /** The CA that signed the gateways' certificate, PEM; empty when that is the user's own. */
   readonly caCertificate: pulumi.Output<string>;
-  readonly images = "rehearsal" as const;
+  /** Of the first user, as it was when the user was created; empty where `taiga:admin` names none. */
+  readonly adminPassword: pulumi.Output<string>;
+  /** What answers: Taiga itself, or its rehearsal. */
+  readonly images: "taiga" | "rehearsal";
 
   constructor(name: string, args: TaigaArgs, options?: pulumi.ComponentResourceOptions) {
     super("taiga:index:Taiga", name, {}, options);
     const { cluster, application } = args;
+    const whole = args.services === "all";
+    // Three survive the loss of one; two could not tell which of them is right. Fewer machines keep their own.
+    const mediaMembers = whole && cluster.machines.length >= 3 ? 3 : 0;
+    // Three survive the loss of one; more would only make commits and confirmations slower.
+    const members = whole ? Math.min(3, cluster.machines.length) : 1;
     const instances = Math.min(2, cluster.machines.length);
     const addresses = cluster.machines.map(({ address }) => address);
     const within = { parent: this, deletedWith: cluster };
     const secret = (purpose: string) =>
       pulumi.secret(args.credentials.apply((text) => derive(parseCredentials(text), purpose)));
+
+    const { admin } = application;
+    this.adminPassword = pulumi.secret(
+      admin ? (admin.password ?? secret("admin").apply((digits) => digits.slice(0, 24))) : "",
+    );
 
     // Keys are named as Taiga's own variables are, in lower case: a unit renders a directory to its environment.
     const config: Record<string, pulumi.Input<string>> = {
@@ -52,42 +69,68 @@ export class Taiga extends pulumi.ComponentResource {
       "front/taiga_url": `https://${cluster.entry}`,
       "front/taiga_websockets_url": `wss://${cluster.entry}`,
       ...(cluster.floating && { "entry/address": cluster.entry, "entry/machines": addresses.join(" ") }),
+      // The addresses of those that keep the media; none: each machine keeps its own.
+      "media/members": addresses.slice(0, mediaMembers).join(" ") || "none",
       "gateway/tls": this.certificate(name, args, addresses),
       ...below("features", featureKeys(application.features)),
       ...below("email", emailKeys(application.email)),
       ...(application.email.password
         ? { "email/email_host_password": pulumi.secret(application.email.password) }
         : {}),
+      ...(admin && {
+        ...adminKeys(admin),
+        "admin/django_superuser_password": this.adminPassword,
+      }),
     };
+    const names = cluster.machines.map((machine) => machine.name);
+    const holders = new clusters.Holders(
+      name,
+      {
+        members: names.slice(0, members),
+        media: mediaMembers > 0 ? names.slice(0, mediaMembers) : names,
+        machines: names,
+      },
+      { ...within, dependsOn: cluster.ready },
+    );
     const keys = Object.entries(config).map(
       ([path, value]) =>
         new etcd.Key(
           `/taiga/config/${path}`,
           { key: `/taiga/config/${path}`, value },
-          { ...within, dependsOn: cluster.ready },
+          { ...within, dependsOn: holders },
         ),
     );
-    const service = (title: string, units: string[], after: pulumi.Resource[], count = instances) =>
+    const plain = (title: string, units: string[], after: pulumi.Resource[], count = instances) =>
       new Service(title, { units, instances: count }, { ...within, dependsOn: after });
-    const whole = args.services === "all";
-    // Three survive the loss of one; more would only make commits and confirmations slower.
-    const members = whole ? Math.min(3, cluster.machines.length) : 1;
-    const database = service("taiga-db", ["taiga-db@", "taiga-db-discovery@"], keys, members);
-    const ambassador = service(
+    const copies = this.copies(args, within, plain);
+    /** One that runs images of Taiga, once every machine has them. */
+    const service = (title: string, units: string[], after: pulumi.Resource[], count = instances) =>
+      new Service(
+        title,
+        { units, instances: count, images: copies.names },
+        { ...within, dependsOn: [...after, ...copies.images] },
+      );
+    const database = plain("taiga-db", ["taiga-db@", "taiga-db-discovery@"], keys, members);
+    const ambassador = plain(
       "taiga-ambassador",
       ["taiga-ambassador", "taiga-ambassador-servers"],
       [cluster.ready],
     );
-    const gateway = service(
+    const gateway = plain(
       "taiga-gateway",
       ["taiga-gateway", "taiga-gateway-discovery", "taiga-gateway-servers"],
       keys,
     );
-    const entry = service(
+    const entry = plain(
       "taiga-entry",
       cluster.floating ? ["taiga-entry", "taiga-config"] : ["taiga-config"],
       keys,
     );
+    const files = service("taiga-static", ["taiga-static"], [cluster.ready]);
+    const media = mediaMembers
+      ? plain("taiga-media", ["taiga-media@", "taiga-media-discovery@"], keys, mediaMembers)
+      : undefined;
+    const mount = plain("taiga-media-mount", ["taiga-media-mount"], [...keys, ...(media?.units ?? [])]);
     const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], keys);
     // Each waits by itself for what it needs: they start side by side, and change in this order, each after what it needs.
     const withDatabase = [...keys, ...database.units, ...ambassador.units];
@@ -98,23 +141,73 @@ export class Taiga extends pulumi.ComponentResource {
       application.back.instances,
     );
     const beyondCore = () => {
-      const broker = service("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members);
+      const broker = plain("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members);
       const withBroker = [...keys, ...broker.units, ...ambassador.units];
       return [
+        service("taiga-room", ["taiga-room"], [cluster.ready]),
         service("taiga-async", ["taiga-async@"], [...withDatabase, ...broker.units]),
         service("taiga-beat", ["taiga-beat"], withBroker),
-        service("taiga-events", ["taiga-events@", "taiga-events-discovery@"], withBroker),
+        service(
+          "taiga-events",
+          ["taiga-events@", "taiga-events-discovery@", "taiga-events-watch@"],
+          withBroker,
+        ),
         service("taiga-protected", ["taiga-protected@", "taiga-protected-discovery@"], keys),
       ];
     };
 
+    const resolved = Object.values(args.images ?? {});
+    this.images = resolved.some(({ isRehearsal }) => !isRehearsal) ? "taiga" : "rehearsal";
     this.url = pulumi
-      .all([back, front, gateway, entry, ...(whole ? beyondCore() : [])].map(({ rollout }) => rollout.urn))
+      .all(
+        [
+          back,
+          front,
+          files,
+          gateway,
+          entry,
+          mount,
+          ...(media ? [media] : []),
+          ...(whole ? beyondCore() : []),
+        ].map(({ rollout }) => rollout.urn),
+      )
       .apply(() => `https://${cluster.entry}/`);
     this.caCertificate = pulumi.unsecret(
       args.credentials.apply((text) => (args.tls.kind === "own" ? "" : parseCredentials(text).caCertificate)),
     );
-    this.registerOutputs({ url: this.url, caCertificate: this.caCertificate, images: this.images });
+    this.registerOutputs({
+      url: this.url,
+      caCertificate: this.caCertificate,
+      adminPassword: this.adminPassword,
+      images: this.images,
+    });
+  }
+
+  /** A registry on every machine, which has the images that are not in the payload; nothing where all of them are. */
+  private copies(
+    { cluster, images = {} }: TaigaArgs,
+    within: pulumi.CustomResourceOptions,
+    service: (title: string, units: string[], after: pulumi.Resource[]) => Service,
+  ): { readonly images: readonly registry.Image[]; readonly names: Readonly<Record<string, string>> } {
+    const wanted = imageServices.flatMap((each) => {
+      const image = images[each];
+      return image ? [{ service: each, image }] : [];
+    });
+    if (wanted.length === 0) return { images: [], names: {} };
+    const units = ["taiga-registry", "taiga-registry-peers", "taiga-registry-discovery"];
+    const { rollout } = service("taiga-registry", units, [cluster.ready]);
+    const machines = cluster.machines.map(({ name, address }) => ({ name, address }));
+    return {
+      images: wanted.map(
+        ({ service: each, image: { source, id, name } }) =>
+          new registry.Image(
+            `taiga-${each}`,
+            { source, imageId: id, name, machines, revision: cluster.revision },
+            { ...within, dependsOn: rollout },
+          ),
+      ),
+      names: Object.fromEntries(wanted.map(({ service: each, image }) => [rehearsalName(each), image.name])),
+    };
   }
 
   /** Private key and certificate in one text: they change together. */

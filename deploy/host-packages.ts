@@ -28,6 +28,9 @@ export const hostPackages: Readonly<Record<string, string>> = {
   "libc6-dev": "gcc",
 };
 
+/** What copying Taiga's own images takes (taiga:images). */
+export const imagePackages: Readonly<Record<string, string>> = { skopeo: "skopeo" };
+
 export function onPath(command: string, path = process.env.PATH ?? ""): boolean {
   return [...path.split(delimiter), "/usr/sbin", "/sbin"].some((folder) => {
     try {

@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { containerUri } from "../components/container-domain";
 import { onContainer } from "./container-machine";
 import { run } from "./run";
 
@@ -7,52 +8,53 @@ export type Kind = "domain" | "container" | "network" | "pool";
 export interface LibvirtObject {
   readonly kind: Kind;
   readonly name: string;
+  /** Of the libvirt that has it. */
+  readonly uri: string;
 }
 
-const uris: Readonly<Record<Kind, string>> = {
-  domain: "qemu:///system",
-  container: "lxc:///system",
-  network: "qemu:///system",
-  pool: "qemu:///system",
-};
+/** The libvirt of this host, which has the virtual machines of a stack that names no other. */
+const ownUri = "qemu:///system";
 const listings: Readonly<Record<Kind, string[]>> = {
-  domain: ["list", "--all", "--name"],
-  container: ["list", "--all", "--name"],
-  network: ["net-list", "--all", "--name"],
-  pool: ["pool-list", "--all", "--name"],
+  domain: ["list", "--all"],
+  container: ["list", "--all"],
+  network: ["net-list", "--all"],
+  pool: ["pool-list", "--all"],
 };
 
-export const virsh = (kind: Kind, args: readonly string[]): Promise<{ stdout: string }> =>
-  run("virsh", ["-c", uris[kind], ...args]);
+export const virsh = (uri: string, args: readonly string[]): Promise<{ stdout: string }> =>
+  run("virsh", ["-c", uri, ...args]);
 
 /** Whether an object of this name belongs to the stack of this prefix: the prefix itself, or it and a number. */
 export const isOf = (prefix: string, name: string): boolean =>
   name === prefix || (name.startsWith(`${prefix}-`) && /^\d+$/.test(name.slice(prefix.length + 1)));
 
-/** Every domain, container, network and pool libvirt has, whoever made it. */
-export async function libvirtObjects(): Promise<LibvirtObject[]> {
+/** The names of what `virsh LISTING --name` lists. */
+export const namesOf = async (uri: string, listing: readonly string[]): Promise<string[]> =>
+  (await virsh(uri, [...listing, "--name"])).stdout
+    .split("\n")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+
+/** Every domain, network and pool these libvirts have, and every container of this host, whoever made it. */
+export async function libvirtObjects(uris: readonly string[] = [ownUri]): Promise<LibvirtObject[]> {
   const kinds = Object.keys(listings) as Kind[];
   const found = await Promise.all(
-    kinds.map(async (kind) =>
-      (await virsh(kind, listings[kind])).stdout
-        .split("\n")
-        .map((name) => name.trim())
-        .filter((name) => name !== "")
-        .map((name) => ({ kind, name })),
+    kinds.flatMap((kind) =>
+      (kind === "container" ? [containerUri] : uris).map(async (uri) =>
+        (await namesOf(uri, listings[kind])).map((name) => ({ kind, name, uri })),
+      ),
     ),
   );
   return found.flat();
 }
 
-export const libvirtNames = async (): Promise<string[]> => (await libvirtObjects()).map(({ name }) => name);
-
 /** The paths of a pool's volumes, without the folders of container machines; none when there is no such pool. */
-export async function volumes(pool: string): Promise<string[]> {
-  if (!(await libvirtObjects()).some(({ kind, name }) => kind === "pool" && name === pool)) return [];
+export async function volumes(pool: string, uri: string = ownUri): Promise<string[]> {
+  if (!(await namesOf(uri, listings.pool)).includes(pool)) return [];
   // An inactive pool lists nothing; starting one that runs is an error that means the same.
-  await virsh("pool", ["pool-start", pool]).catch(() => {});
-  await virsh("pool", ["pool-refresh", pool]).catch(() => {});
-  const { stdout } = await virsh("pool", ["vol-list", pool, "--details"]);
+  await virsh(uri, ["pool-start", pool]).catch(() => {});
+  await virsh(uri, ["pool-refresh", pool]).catch(() => {});
+  const { stdout } = await virsh(uri, ["vol-list", pool, "--details"]);
   return stdout
     .split("\n")
     .slice(2)
@@ -62,29 +64,29 @@ export async function volumes(pool: string): Promise<string[]> {
 }
 
 /** Stops and removes an object, a pool with all its volumes. Who calls has made sure that nobody wants it. */
-export async function removeObject({ kind, name }: LibvirtObject): Promise<void> {
-  const attempt = (...args: string[]) => virsh(kind, args).catch(() => undefined);
+export async function removeObject({ kind, name, uri }: LibvirtObject): Promise<void> {
+  const attempt = (...args: string[]) => virsh(uri, args).catch(() => undefined);
   if (kind === "network") {
     await attempt("net-destroy", name);
-    await virsh(kind, ["net-undefine", name]);
+    await virsh(uri, ["net-undefine", name]);
   } else if (kind === "pool") {
-    for (const path of await volumes(name)) {
+    for (const path of await volumes(name, uri)) {
       await attempt("vol-delete", basename(path), "--pool", name);
     }
     await attempt("pool-destroy", name);
     await attempt("pool-delete", name);
-    await virsh(kind, ["pool-undefine", name]);
+    await virsh(uri, ["pool-undefine", name]);
   } else if (kind === "container") {
     await onContainer("delete", JSON.stringify({ name, folder: await folderOf(name) }));
   } else {
     await attempt("destroy", name);
-    await virsh(kind, ["undefine", name, "--managed-save", "--nvram"]);
+    await virsh(uri, ["undefine", name, "--managed-save", "--nvram"]);
   }
 }
 
 /** A container machine's root lies in the folder that goes with the machine. */
 async function folderOf(container: string): Promise<string> {
-  const { stdout: xml } = await virsh("container", ["dumpxml", container]);
+  const { stdout: xml } = await virsh(containerUri, ["dumpxml", container]);
   const root = /<source dir='([^']+)'\/>\s*<target dir='\/'\/>/.exec(xml)?.[1];
   if (!root)
     throw new Error(

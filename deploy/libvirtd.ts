@@ -11,7 +11,7 @@ export const libvirtUri = process.env.LIBVIRT_DEFAULT_URI || "qemu:///system";
  * What QEMU's driver needs where nothing manages services: no confinement that the host does not offer, no cgroups of
  * its own, and guest output written to files rather than through virtlogd. Tried together, not one by one.
  */
-const qemuSettings = `
+export const qemuSettings = `
 # taiga: for a host without a service manager
 user = "root"
 group = "root"

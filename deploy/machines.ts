@@ -1,7 +1,9 @@
 import { join } from "node:path";
+import { containerUri } from "../components/container-domain";
 import { asRoot } from "./as-root";
 import { onContainer } from "./container-machine";
-import { isOf, virsh } from "./libvirt-objects";
+import { isOf, namesOf, virsh } from "./libvirt-objects";
+import { answers } from "./libvirtd";
 import { run } from "./run";
 import type { StackSettings } from "./stack";
 import type { Progress } from "./steps";
@@ -11,11 +13,8 @@ import type { Progress } from "./steps";
  * nothing to do then, since it has made them all. Who keeps a machine off on purpose keeps it off by `virsh`, not by this command.
  */
 export async function startMachines(place: StackSettings, progress: Progress): Promise<string> {
-  const named = async (kind: Parameters<typeof virsh>[0], ...listing: string[]) =>
-    (await virsh(kind, [...listing, "--name"])).stdout
-      .split("\n")
-      .map((name) => name.trim())
-      .filter((name) => isOf(place.prefix, name));
+  const named = async (uri: string, ...listing: string[]) =>
+    (await namesOf(uri, listing)).filter((name) => isOf(place.prefix, name));
   const started: string[] = [];
   const start = async (what: string, name: string, how: () => Promise<unknown>) => {
     progress.say(`starting ${what} ${name}, which was off`);
@@ -23,13 +22,16 @@ export async function startMachines(place: StackSettings, progress: Progress): P
     started.push(name);
   };
 
-  for (const name of await named("network", "net-list", "--inactive"))
-    await start("network", name, () => virsh("network", ["net-start", name]));
-  for (const name of await named("pool", "pool-list", "--inactive"))
-    await start("pool", name, () => virsh("pool", ["pool-start", name]));
-  for (const name of await named("domain", "list", "--state-shutoff"))
-    await start("machine", name, () => virsh("domain", ["start", name]));
-  for (const name of await named("container", "list", "--state-shutoff"))
+  // One that does not answer is the preview's to name, with the setting that it is from.
+  for (const { uri } of place.hypervisors.filter((each) => answers(each.uri))) {
+    for (const name of await named(uri, "net-list", "--inactive"))
+      await start("network", name, () => virsh(uri, ["net-start", name]));
+    for (const name of await named(uri, "pool-list", "--inactive"))
+      await start("pool", name, () => virsh(uri, ["pool-start", name]));
+    for (const name of await named(uri, "list", "--state-shutoff"))
+      await start("machine", name, () => virsh(uri, ["start", name]));
+  }
+  for (const name of await named(containerUri, "list", "--state-shutoff"))
     await start("machine", name, () => startContainer(join(place.pool, name), progress));
   return started.length === 0 ? "all that is made runs" : `started ${started.join(", ")}`;
 }

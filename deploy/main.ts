@@ -8,14 +8,14 @@ import { buildArtifactsAsRoot } from "./artifacts";
 import { cacheDir } from "./cache";
 import { ensureEngine } from "./engine";
 import { exportLines, findBackend, prepareState, pulumiEnvironment, pulumiHome } from "./environment";
-import { ensureHostPackages, missingPackages } from "./host-packages";
+import { ensureHostPackages, imagePackages, missingPackages } from "./host-packages";
 import { probeKvm } from "./kvm-probe";
 import { continuedInGroup } from "./libvirt-group";
 import { ensureLibvirtd } from "./libvirtd";
 import { startMachines } from "./machines";
 import { recover } from "./recovery";
 import { run } from "./run";
-import { ensureStack, hasCredentials, imageChoice, settings } from "./stack";
+import { ensureStack, hasCredentials, imageChoice, namesImages, settings } from "./stack";
 import { runSteps, type Step, StepFailed, timingTable } from "./steps";
 import { update } from "./update";
 import { ensureVolumesFolder } from "./volumes-folder";
@@ -112,6 +112,7 @@ async function main(): Promise<void> {
       after: ["packages"],
       run: async (progress) => {
         const image = imageChoice(stack);
+        if (namesImages(stack)) await ensureHostPackages(progress, imagePackages);
         if (image.name !== "debian") await ensureHostPackages(progress, packagesFor(image));
         await Promise.all([
           buildArtifactsAsRoot(progress),

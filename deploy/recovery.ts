@@ -11,6 +11,7 @@ import {
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Hypervisor, isThisHosts } from "../components/hypervisors";
 import { type Backend, root } from "./environment";
 import { isOf, type LibvirtObject, libvirtObjects, removeObject, virsh, volumes } from "./libvirt-objects";
 import { run } from "./run";
@@ -30,6 +31,8 @@ export interface Resource {
   readonly id?: string;
   readonly inputs?: unknown;
   readonly outputs?: Record<string, unknown>;
+  /** URN and id of the provider that made it, joined by `::`. */
+  readonly provider?: string;
   /** Deleted already, its replacement not yet recorded. */
   readonly pendingReplacement?: boolean;
 }
@@ -82,17 +85,20 @@ export async function recover(
     await removeObject(object);
     done.push(`removed unrecorded ${object.kind} ${object.name}`);
   }
-  for (const volume of await unrecordedVolumes(place, deployment)) {
-    progress.say(`removing unrecorded volume ${volume}`);
-    await virsh("pool", ["vol-delete", basename(volume), "--pool", place.prefix]);
-    done.push(`removed unrecorded volume ${basename(volume)}`);
+  for (const { path, uri } of await unrecordedVolumes(place, deployment)) {
+    progress.say(`removing unrecorded volume ${path}`);
+    await virsh(uri, ["vol-delete", basename(path), "--pool", place.prefix]);
+    done.push(`removed unrecorded volume ${basename(path)}`);
   }
   if (pending.length > 0) {
     // What was being made is gone or recorded by now, what was being changed is looked at again by `up`; but the
     // libvirt provider cannot delete what is deleted already.
     const here = await present(place);
     deployment.resources = (deployment.resources ?? []).filter(
-      (resource) => !(deletionHappened(resource, pending, here) && done.push(`forgot ${resource.urn}`)),
+      (resource) =>
+        !(
+          deletionHappened(resource, pending, here, place.hypervisors) && done.push(`forgot ${resource.urn}`)
+        ),
     );
     deployment.pending_operations = [];
     await pulumi(["stack", "import"], JSON.stringify(exported));
@@ -101,12 +107,39 @@ export async function recover(
   return done.join("; ") || "nothing to recover";
 }
 
-/** Everything of this prefix that libvirt has, named as `recorded` does. */
+/** Everything these hypervisors have, named as `recorded` does. */
 async function present(place: StackSettings): Promise<Set<string>> {
   return new Set([
-    ...(await libvirtObjects()).map(({ kind, name }) => `${kind} ${name}`),
-    ...(await volumes(place.prefix)).map((path) => `volume ${path}`),
+    ...(await objectsOn(place.hypervisors)).map(({ called }) => called),
+    ...(await volumesOn(place)).map(({ called }) => called),
   ]);
+}
+
+/** Containers are this host's, whatever a hypervisor's name is; all else is told apart by where it is. */
+const calledOn = (hypervisor: string, kind: LibvirtObject["kind"] | "volume", name: string): string =>
+  kind === "container" ? `${kind} ${name}` : `${kind} ${name} on ${hypervisor}`;
+
+async function objectsOn(
+  hypervisors: readonly Hypervisor[],
+): Promise<(LibvirtObject & { readonly called: string })[]> {
+  const nameOf = new Map(hypervisors.map(({ name, uri }) => [uri, name]));
+  return (await libvirtObjects(hypervisors.map(({ uri }) => uri))).map((object) => ({
+    ...object,
+    called: calledOn(nameOf.get(object.uri) ?? "", object.kind, object.name),
+  }));
+}
+
+interface FoundVolume {
+  readonly path: string;
+  readonly uri: string;
+  readonly called: string;
+}
+
+async function volumesOn({ prefix, hypervisors }: StackSettings): Promise<FoundVolume[]> {
+  const found = hypervisors.map(async ({ name, uri }) =>
+    (await volumes(prefix, uri)).map((path) => ({ path, uri, called: calledOn(name, "volume", path) })),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 /** Whether a resource was being deleted when the update died, and is no longer there. */
@@ -114,10 +147,11 @@ export function deletionHappened(
   resource: Resource,
   pending: readonly PendingOperation[],
   here: ReadonlySet<string>,
+  hypervisors: readonly Hypervisor[],
 ): boolean {
   const deleting = pending.some(({ type, resource: { urn } }) => type === "deleting" && urn === resource.urn);
   if (!deleting || !resource.type.startsWith("libvirt:")) return false;
-  return [...recorded({ resources: [resource] })].every((name) => !here.has(name));
+  return [...recorded({ resources: [resource] }, hypervisors)].every((name) => !here.has(name));
 }
 
 interface Lock {
@@ -196,47 +230,60 @@ function hasEngine(pid: number): boolean {
 
 /** Domains, machines, network and pool of this prefix that the state does not hold; domains first. */
 async function unrecordedObjects(place: StackSettings, deployment: Deployment): Promise<LibvirtObject[]> {
-  const known = recorded(deployment);
-  return (await libvirtObjects()).filter(
-    ({ kind, name }) => isOf(place.prefix, name) && !known.has(`${kind} ${name}`),
+  const known = recorded(deployment, place.hypervisors);
+  return (await objectsOn(place.hypervisors)).filter(
+    ({ name, called }) => isOf(place.prefix, name) && !known.has(called),
   );
 }
 
-/** What the state holds, as "kind name", volumes by their path. */
-export function recorded(deployment: Deployment): Set<string> {
+/**
+ * What the state holds, as "kind name on hypervisor", volumes by their path. The provider of each hypervisor that is listed
+ * has its name (components/cluster.ts); the engine's own stands for the first.
+ */
+export function recorded(deployment: Deployment, hypervisors: readonly Hypervisor[]): Set<string> {
   const known = new Set<string>();
-  for (const { type, id, inputs, outputs, pendingReplacement } of deployment.resources ?? []) {
+  for (const { type, id, inputs, outputs, provider, pendingReplacement } of deployment.resources ?? []) {
     if (pendingReplacement) continue; // what has its name now was made after it, by an update that could not record it
     const name = String(outputs?.name ?? "");
-    if (type === "libvirt:index/domain:Domain") known.add(`domain ${name}`);
-    else if (type === "libvirt:index/network:Network") known.add(`network ${name}`);
-    else if (type === "libvirt:index/pool:Pool") known.add(`pool ${name}`);
+    const made = provider?.split("::").at(-2);
+    const hypervisor = (hypervisors.find((each) => each.name === made) ?? hypervisors[0])?.name ?? "";
+    const add = (kind: LibvirtObject["kind"] | "volume", each: string) =>
+      known.add(calledOn(hypervisor, kind, each));
+    if (type === "libvirt:index/domain:Domain") add("domain", name);
+    else if (type === "libvirt:index/network:Network") add("network", name);
+    else if (type === "libvirt:index/pool:Pool") add("pool", name);
     else if (/^libvirt:index\/(volume|ignition|cloudInitDisk)/.test(type)) {
-      known.add(`volume ${String(id).replace(/;.*$/, "")}`);
+      add("volume", String(id).replace(/;.*$/, ""));
     } else if (type === "command:local:Command") {
       // A container machine is a command with the machine's name in its environment or input.
-      for (const word of JSON.stringify([inputs, outputs]).match(/[\w-]+/g) ?? [])
-        known.add(`container ${word}`);
+      for (const word of JSON.stringify([inputs, outputs]).match(/[\w-]+/g) ?? []) add("container", word);
     }
   }
   return known;
 }
 
-async function unrecordedVolumes(place: StackSettings, deployment: Deployment): Promise<string[]> {
-  const known = recorded(deployment);
-  return (await volumes(place.prefix)).filter((path) => !known.has(`volume ${path}`));
+async function unrecordedVolumes(place: StackSettings, deployment: Deployment): Promise<FoundVolume[]> {
+  const known = recorded(deployment, place.hypervisors);
+  return (await volumesOn(place)).filter(({ called }) => !known.has(called));
 }
 
 /** Stops before anything is removed when an unrecorded data volume holds something. */
 async function refuseToLoseData(place: StackSettings, deployment: Deployment): Promise<void> {
-  for (const path of await unrecordedVolumes(place, deployment)) {
-    if (!/data/.test(basename(path)) || (await isBlank(path))) continue;
+  for (const { path, uri } of await unrecordedVolumes(place, deployment)) {
+    if (!/data/.test(basename(path))) continue;
+    if (await (isThisHosts(uri) ? isBlank(path) : isUnused(uri, place.prefix, basename(path)))) continue;
     throw new Error(
       `${path} is a data volume this stack has no record of, and it is not blank. It is left as it is.\n` +
-        `If its data is wanted, put it out of the way first: virsh vol-clone … or cp --sparse=always ${path} /elsewhere/. ` +
-        `If it is not: virsh vol-delete ${basename(path)} --pool ${place.prefix}. Then run ./deploy.sh again.`,
+        `If its data is wanted, put it out of the way first: virsh -c ${uri} vol-clone … or cp --sparse=always ${path} /elsewhere/. ` +
+        `If it is not: virsh -c ${uri} vol-delete ${basename(path)} --pool ${place.prefix}. Then run ./deploy.sh again.`,
     );
   }
+}
+
+/** Of a file on another host libvirt alone can be asked: an empty qcow2 takes 200 KiB of disk, the least file system more than 1 MiB. */
+async function isUnused(uri: string, pool: string, volume: string): Promise<boolean> {
+  const { stdout } = await virsh(uri, ["vol-info", "--bytes", "--pool", pool, volume]);
+  return Number(/^Allocation:\s+(\d+)/m.exec(stdout)?.[1] ?? Number.NaN) < 2 ** 20;
 }
 
 /** True for an image in which nothing but zeros was ever written, as qemu-img itself does to the first block. */

@@ -6,9 +6,7 @@ import { defaults } from "../components/settings";
 import { plan } from "../nodes/plan";
 import { machineNumbers, type PoolCount } from "../nodes/pool-numbers";
 import { type Credentials, hostKey, parseCredentials } from "../provider/credentials";
-import { ensureEngine } from "./engine";
-import { findBackend, pulumiEnvironment, pulumiHome, root } from "./environment";
-import { run } from "./run";
+import { openStack } from "./stack-config";
 
 const usage = `usage: npm run ssh -- [--stack STACK] MACHINE [COMMAND]
 
@@ -98,23 +96,11 @@ function connect(target: Target, credentials: Credentials, command: readonly str
 }
 
 async function main(args: string[]): Promise<void> {
-  let stack = process.env.PULUMI_STACK ?? "";
-  if (args[0] === "--stack") [, stack = "", ...args] = args;
+  let wanted: string | undefined;
+  if (args[0] === "--stack") [, wanted, ...args] = args;
   const [machine, ...command] = args;
   if (!machine || machine.startsWith("-")) throw new Error(usage);
-  const { bin } = await ensureEngine({ say: (line) => console.error(line), log: "/dev/null" });
-  const env = pulumiEnvironment(bin, findBackend(process.env, pulumiHome()));
-  if (!stack) {
-    stack = (
-      await run("pulumi", ["stack", "--show-name", "--non-interactive"], { cwd: root, env })
-    ).stdout.trim();
-  }
-  const { stdout } = await run(
-    "pulumi",
-    ["config", "--json", "--show-secrets", "--stack", stack, "--non-interactive"],
-    { cwd: root, env },
-  );
-  const config = JSON.parse(stdout) as Config;
+  const { name: stack, config } = await openStack(wanted);
   const credentials = config["taiga:credentials"]?.value;
   if (!credentials) throw new Error(`stack ${stack} has no credentials yet: ./deploy.sh ${stack}`);
   const target = findTarget(targets(config, stack), machine);

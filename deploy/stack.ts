@@ -2,7 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { freeNetwork, hostNetworks } from "../components/host-networks";
+import { type Hypervisor, readHypervisors } from "../components/hypervisors";
 import { readImage } from "../components/image";
+import { readLink } from "../components/link";
 import { defaults } from "../components/settings";
 import type { ImageChoice } from "../images/catalogue";
 import { type Cidr, overlaps, parseCidr } from "../nodes/cidr";
@@ -10,7 +12,7 @@ import { type Credentials, createCredentials } from "../provider/credentials";
 import { claim, claimedNetworks, foreignClaim } from "./claims";
 import { type Backend, root, stateDir } from "./environment";
 import { onPath } from "./host-packages";
-import { isOf, libvirtNames } from "./libvirt-objects";
+import { isOf, libvirtObjects } from "./libvirt-objects";
 import { run } from "./run";
 import type { Progress } from "./steps";
 
@@ -20,6 +22,9 @@ export interface StackSettings {
   readonly prefix: string;
   readonly network: string;
   readonly pool: string;
+  readonly hypervisors: readonly Hypervisor[];
+  /** Whether libvirt makes the network; otherwise the site has it, and this host may well be in it. */
+  readonly nat: boolean;
 }
 
 type StackFile = { encryptionsalt?: string; config?: Record<string, unknown> };
@@ -28,7 +33,7 @@ const stackFile = (stack: string): string => join(root, `Pulumi.${stack}.yaml`);
 const readStackFile = (stack: string): StackFile =>
   existsSync(stackFile(stack)) ? ((load(readFileSync(stackFile(stack), "utf8")) ?? {}) as StackFile) : {};
 
-/** Where a stack's machines live, as its file says or by default. */
+/** Where a stack's machines live, as its file says or by default; what is wrong with it is the preview's to say. */
 export function settings(stack: string): StackSettings {
   const config = readStackFile(stack).config ?? {};
   const text = (key: string, otherwise: string) =>
@@ -38,6 +43,8 @@ export function settings(stack: string): StackSettings {
     prefix,
     network: text("taiga:network", defaults.network),
     pool: text("taiga:pool", `/var/lib/taiga/${prefix}`),
+    hypervisors: readHypervisors(config["taiga:hypervisors"], text("libvirt:uri", defaults.libvirt), []),
+    nat: readLink(config["taiga:link"], { used: [] }, []).mode === "nat",
   };
 }
 
@@ -46,6 +53,10 @@ export function imageChoice(stack: string): ImageChoice {
   const machines = readStackFile(stack).config?.["taiga:machines"] as { image?: unknown } | undefined;
   return readImage(machines?.image, []);
 }
+
+/** Whether the stack's file says where images of Taiga are; what it says is the preview's to judge. */
+export const namesImages = (stack: string): boolean =>
+  Object.keys(readStackFile(stack).config?.["taiga:images"] ?? {}).length > 0;
 
 /** Whether the stack was made ready before: one without credentials never was. */
 export const hasCredentials = (stack: string): boolean =>
@@ -163,27 +174,36 @@ export function withSecrets(
 }
 
 /** Whether libvirt, the host's network or another stack already has what one that was never deployed would make. */
-async function isTaken({ prefix, network }: StackSettings, stack: string): Promise<boolean> {
-  const names = await libvirtNames().catch(() => []); // no libvirt yet, so nothing of ours in it
+async function isTaken(place: StackSettings, stack: string): Promise<boolean> {
+  const { prefix, network, nat } = place;
+  const names = await takenNames(place);
   const wanted = parseCidr(network);
   return (
-    names.some((name) => isOf(prefix, name)) || takenNetworks(stack).some((other) => overlaps(wanted, other))
+    names.some((name) => isOf(prefix, name)) ||
+    (nat && takenNetworks(stack).some((other) => overlaps(wanted, other)))
   );
 }
 
-/** A prefix and a /24 nobody on this host uses. A letter ends the prefix, so that no machine name looks like it. */
+/** A prefix and, for a network of libvirt's own, a /24 nobody on this host uses. A letter ends the prefix, so that no machine name looks like it. */
 async function freePlace(taken: StackSettings, stack: string): Promise<{ prefix: string; network: string }> {
-  const names = await libvirtNames().catch(() => []);
+  const names = await takenNames(taken);
   const busy = (prefix: string) => foreignClaim(prefix, stack) || names.some((name) => isOf(prefix, name));
   const prefixes = [taken.prefix, ..."bcdefghijklmnopqrstuvwxyz"].map((letter, index) =>
     index === 0 ? letter : `${taken.prefix}-${letter}`,
   );
   const prefix = prefixes.find((each) => !busy(each));
   if (!prefix) throw new Error(`${taken.prefix}-b to -z are all taken: set taiga:prefix in the stack's file`);
+  if (!taken.nat) return { prefix, network: taken.network };
   const network = freeNetwork([...takenNetworks(stack), parseCidr(defaults.containers)]);
   if (!network) throw new Error("no private /24 network is free: set taiga:network in the stack's file");
   return { prefix, network };
 }
+
+/** Where no libvirt answers there is nothing of ours yet. */
+const takenNames = async ({ hypervisors }: StackSettings): Promise<string[]> =>
+  (await Promise.all(hypervisors.map(({ uri }) => libvirtObjects([uri]).catch(() => []))))
+    .flat()
+    .map(({ name }) => name);
 
 const takenNetworks = (stack: string): Cidr[] => [
   ...hostNetworks(),

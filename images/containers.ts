@@ -22,13 +22,19 @@ interface ImageSpec {
   /** Repository and tag, such as `taiga/back:rehearsal`. */
   readonly name: string;
   /** Debian packages on top of the base. */
-  readonly packages: readonly string[];
+  readonly packages?: readonly string[];
+  /** The folder of an image whose files this one has, and no others. */
+  readonly from?: string;
+  readonly workdir?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly entrypoint: readonly string[];
   readonly ports?: readonly number[];
   /** Paths that packages leave and the image does not need. */
   readonly remove?: readonly string[];
 }
+
+/** What tells an image that stands in for Taiga's, wherever it was copied to. */
+export const rehearsalLabel = "taiga.rehearsal";
 
 const sources = join(__dirname, "rehearsal");
 const epoch = "2024-01-01T00:00:00Z";
@@ -53,12 +59,13 @@ export async function buildContainers(key: string, report: (line: string) => voi
     mkdirSync(archive);
     const baseLayer = await addLayer(join(base, "rootfs"), archive);
     const manifest: unknown[] = [];
+    const built = new Map<string, readonly string[]>();
     for (const spec of specs()) {
       report(`building the container image ${spec.name}`);
-      const top = join(dir, spec.folder);
-      await installOver(join(base, "rootfs"), top, spec);
-      const layers = [baseLayer, await addLayer(join(top, "upper"), archive)];
-      rmSync(top, { recursive: true });
+      const layers = spec.from
+        ? (built.get(spec.from) as readonly string[])
+        : [baseLayer, await installedLayer(join(base, "rootfs"), join(dir, spec.folder), spec, archive)];
+      built.set(spec.folder, layers);
       const config = JSON.stringify(imageConfig(spec, layers));
       const name = `${createHash("sha256").update(config).digest("hex")}.json`;
       writeFileSync(join(archive, name), config);
@@ -80,6 +87,14 @@ export async function buildContainers(key: string, report: (line: string) => voi
   });
 }
 
+async function installedLayer(base: string, dir: string, spec: ImageSpec, archive: string): Promise<string> {
+  await installOver(base, dir, spec);
+  const layer = await addLayer(join(dir, "upper"), archive);
+  rmSync(dir, { recursive: true });
+  return layer;
+}
+
+/** By name, those that take another's files last. */
 function specs(): ImageSpec[] {
   return readdirSync(sources)
     .filter((folder) => existsSync(join(sources, folder, "image.yaml")))
@@ -87,7 +102,8 @@ function specs(): ImageSpec[] {
     .map((folder) => ({
       folder,
       ...(load(readFileSync(join(sources, folder, "image.yaml"), "utf8")) as Omit<ImageSpec, "folder">),
-    }));
+    }))
+    .sort((one, other) => Number(one.from !== undefined) - Number(other.from !== undefined));
 }
 
 /** Installs packages and files over the base; `upper` then holds what is new. Mounts live in a namespace of their own. */
@@ -112,7 +128,7 @@ async function installOver(base: string, dir: string, spec: ImageSpec): Promise<
     env: {
       REMOVE: (spec.remove ?? []).map((path) => path.replace(/^\//, "")).join(" "),
       BASE: base,
-      PACKAGES: spec.packages.join(" "),
+      PACKAGES: (spec.packages ?? []).join(" "),
       FILES: join(sources, spec.folder, "root"),
     },
     log: `${dir}.log`,
@@ -160,6 +176,8 @@ function imageConfig(spec: ImageSpec, layers: readonly string[]): unknown {
         ([key, value]) => `${key}=${value}`,
       ),
       Entrypoint: spec.entrypoint,
+      ...(spec.workdir ? { WorkingDir: spec.workdir } : {}),
+      ...(spec.name.endsWith(":rehearsal") ? { Labels: { [rehearsalLabel]: "true" } } : {}),
       ExposedPorts: Object.fromEntries((spec.ports ?? []).map((port) => [`${port}/tcp`, {}])),
     },
     rootfs: { type: "layers", diff_ids: layers.map((digest) => `sha256:${digest}`) },

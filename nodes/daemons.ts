@@ -35,7 +35,6 @@ export const daemons: Readonly<Record<DaemonSection, Daemon>> = {
       "auto-compaction-retention",
       "log-level",
       "metrics",
-      "listen-metrics-urls",
     ],
     owned:
       /^(name|data-dir|wal-dir|proxy.*|enable-v2|force-new-cluster|discovery.*|initial-.*|(listen|advertise)-.*|.*-file|.*-auth|addr|peers?.*)$/,
@@ -46,6 +45,8 @@ export const daemons: Readonly<Record<DaemonSection, Daemon>> = {
       debug: "log-level: debug",
       "log-package-levels": "log-level, for all packages together",
       "enable-pprof": "nothing: profiles would be open to everybody; metrics: extensive tells more",
+      "listen-metrics-urls":
+        "nothing: https://ADDRESS:2379/metrics serves who has a certificate, http://127.0.0.1:2381 the machine itself",
       "strict-reconfig-check": "nothing: etcd 3.5 checks always",
     },
   },

@@ -140,11 +140,18 @@ function opensshKey(seed: Buffer, comment: string): SshKey {
   };
 }
 
-/** A certificate of the stack's CA for both ends of a TLS connection. */
-export async function mintCertificate(
-  credentials: Credentials,
-  subject: { readonly commonName: string; readonly addresses?: readonly string[]; readonly days: number },
-): Promise<Certificate> {
+/** Whose a certificate is. etcd's own is for both ends of a connection, as its members are. */
+export interface Subject {
+  /** Of a client: its user in etcd. Empty for one that is known by a password alone. */
+  readonly commonName: string;
+  readonly addresses?: readonly string[];
+  readonly days: number;
+  /** Default: both ends of a connection. A server's opens nothing as a client; a client's names nobody. */
+  readonly end?: "server" | "client";
+}
+
+/** A certificate of the stack's CA. */
+export async function mintCertificate(credentials: Credentials, subject: Subject): Promise<Certificate> {
   const ca = new x509.X509Certificate(credentials.caCertificate);
   const pkcs8 = createPrivateKey(credentials.caKey).export({ format: "der", type: "pkcs8" });
   const caKey = await webcrypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
@@ -152,7 +159,7 @@ export async function mintCertificate(
   const notAfter = new Date(Date.now() + subject.days * day);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: randomBytes(8).toString("hex"),
-    subject: `CN=${subject.commonName}`,
+    subject: subject.commonName ? `CN=${subject.commonName}` : "",
     issuer: ca.subject,
     notBefore: new Date(Date.now() - day), // a machine's clock may be behind
     notAfter,
@@ -163,19 +170,26 @@ export async function mintCertificate(
       new x509.BasicConstraintsExtension(false),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([
-        x509.ExtendedKeyUsage.serverAuth,
-        x509.ExtendedKeyUsage.clientAuth,
+        ...(subject.end === "client" ? [] : [x509.ExtendedKeyUsage.serverAuth]),
+        ...(subject.end === "server" ? [] : [x509.ExtendedKeyUsage.clientAuth]),
       ]),
-      new x509.SubjectAlternativeNameExtension([
-        { type: "dns", value: "localhost" },
-        { type: "dns", value: subject.commonName },
-        ...["127.0.0.1", ...(subject.addresses ?? [])].map((value) => ({ type: "ip" as const, value })),
-      ]),
+      ...(subject.end === "client" ? [] : [serverNames(subject)]),
       await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
     ],
   });
   return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey), notAfter };
 }
+
+/** By the name localhost members of etcd know each other, and their clients a member: no other server has it. */
+const serverNames = ({ commonName, addresses = [], end }: Subject) =>
+  new x509.SubjectAlternativeNameExtension([
+    ...(end === "server" ? [] : ["localhost"]).map((value) => ({ type: "dns" as const, value })),
+    { type: "dns", value: commonName },
+    ...[...(end === "server" ? [] : ["127.0.0.1"]), ...addresses].map((value) => ({
+      type: "ip" as const,
+      value,
+    })),
+  ]);
 
 async function exportKey(key: webcrypto.CryptoKey | CryptoKey): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key as webcrypto.CryptoKey));

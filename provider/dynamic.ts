@@ -3,13 +3,18 @@ import * as pulumi from "@pulumi/pulumi";
 
 /** The modules of provider/entry, by which the state finds the code of a kind. */
 export type Entry =
+  | "access"
   | "certificate"
   | "configuration"
+  | "data-disk"
+  | "holders"
+  | "image"
   | "key"
   | "membership"
   | "prefix"
   | "readiness"
   | "rollout"
+  | "seat"
   | "unit";
 
 /**

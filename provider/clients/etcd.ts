@@ -7,6 +7,7 @@ import {
   GRPCInvalidArgumentError,
 } from "etcd3";
 import { type Credentials, mintCertificate } from "../credentials";
+import { type Answer, type HttpMethod, requestJson } from "./etcd-http";
 import type { Machine, SshPool } from "./ssh";
 
 /** Answers that stay the same however often one asks. */
@@ -16,6 +17,9 @@ const refusals = [
   EtcdAuthenticationFailedError,
   TypeError,
 ];
+
+/** Somebody's rights changed while it was asked. */
+const isOvertaken = (error: unknown): boolean => /revision of auth store is old/.test(String(error));
 
 /** etcd v3 clients over TLS, with a certificate minted in memory; through ssh where the network is not routable. */
 export class EtcdClients {
@@ -50,7 +54,7 @@ export class EtcdClients {
       try {
         return await operation(await opened);
       } catch (error) {
-        if (refusals.some((refusal) => error instanceof refusal)) throw error;
+        if (refusals.some((refusal) => error instanceof refusal) && !isOvertaken(error)) throw error;
         if (Date.now() > until) throw new Error(`etcd, tried for 60 s: ${(error as Error).message}`);
         this.#forget(opened);
         await sleep(1_000);
@@ -73,12 +77,24 @@ export class EtcdClients {
     return this.#open([machine]);
   }
 
-  async #open(machines: readonly Machine[]): Promise<Etcd3> {
-    this.#certificate ??= mintCertificate(this.credentials, { commonName: "operator", days: 2 });
-    const [{ certificate, key }, hosts] = await Promise.all([
-      this.#certificate,
-      Promise.all(machines.map((machine) => this.#endpoint(machine))),
-    ]);
+  /** Asks the first machine that answers by etcd's HTTP API, of which v2 is a part. */
+  async request(method: HttpMethod, path: string, body?: unknown): Promise<Answer> {
+    const [[host], certificate] = await Promise.all([this.#answering(this.machines), this.#own()]);
+    return requestJson(
+      new URL(path, host),
+      { ca: this.credentials.caCertificate, ...certificate },
+      { method, body },
+    );
+  }
+
+  /** The root of etcd's users, by whose name the certificate is. */
+  #own(): ReturnType<typeof mintCertificate> {
+    this.#certificate ??= mintCertificate(this.credentials, { commonName: "root", days: 2, end: "client" });
+    return this.#certificate;
+  }
+
+  async #answering(machines: readonly Machine[]): Promise<string[]> {
+    const hosts = await Promise.all(machines.map((machine) => this.#endpoint(machine)));
     const answering = hosts.filter((host) => host !== undefined);
     if (answering.length === 0) {
       throw new Error(
@@ -86,6 +102,11 @@ export class EtcdClients {
           "look at `systemctl status etcd` there (npm run ssh -- MACHINE)",
       );
     }
+    return answering;
+  }
+
+  async #open(machines: readonly Machine[]): Promise<Etcd3> {
+    const [answering, { certificate, key }] = await Promise.all([this.#answering(machines), this.#own()]);
     return new Etcd3({
       hosts: answering,
       credentials: {

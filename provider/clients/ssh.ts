@@ -24,6 +24,13 @@ export interface ExecOptions {
   readonly timeoutSeconds?: number;
 }
 
+export interface RunningCommand {
+  /** Reading is the command's output, writing its input; `end()` is the input's end. */
+  readonly channel: Duplex;
+  /** Rejects when the command does not end well. */
+  readonly finished: Promise<void>;
+}
+
 /** One ssh connection a machine, kept for the next call, as the user `core`; the host's key must be the derived one. */
 export class SshPool {
   readonly #open = new Map<string, Promise<Client>>();
@@ -135,6 +142,35 @@ export class SshPool {
         `${machine.name}: \`${command}\` ended with ${code}: ${(stderr || stdout).trim().slice(-500)}`,
       );
     return stdout;
+  }
+
+  /** Starts a command whose input or output is too much to be held: both are streams, and `finished` says how it ended. */
+  async start(machine: Machine, command: string): Promise<RunningCommand> {
+    const what = `\`${command}\``;
+    const channel = await this.#channel<ClientChannel>(machine, what, (client, done) =>
+      client.exec(command, done),
+    );
+    // The socket of an idle connection keeps no process; a command that is waited for must.
+    const alive = setInterval(() => {}, 60_000);
+    let said = "";
+    channel.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said = (said + text).slice(-2000);
+    });
+    const finished = new Promise<void>((resolve, reject) => {
+      channel.on("close", (code: number | null | undefined, signal?: string) => {
+        clearInterval(alive);
+        if (code === 0) return resolve();
+        const how =
+          typeof code === "number"
+            ? `ended with ${code}`
+            : signal
+              ? `ended by ${signal}`
+              : "the connection ended first";
+        reject(new Error(`${machine.name}: ${what}: ${how}: ${said.trim().slice(-500)}`));
+      });
+    });
+    finished.catch(() => {}); // for who waits for it, later
+    return { channel, finished };
   }
 
   openUnixSocket(machine: Machine, path: string): Promise<Duplex> {

@@ -4,6 +4,10 @@ import { DynamicResource } from "../dynamic";
 export interface ConfigurationArgs {
   /** Begins the names of all machines. */
   readonly prefix: string;
+  /** Names of the machines: a preview says what a change of them will do, in order. */
+  readonly machines: readonly string[];
+  /** Whether their data volumes are protected. */
+  readonly protectData: boolean;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { FleetClient, type FleetMachine } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import type { Connection } from "../connection";
-import { within } from "./bootstrap";
+import { within } from "./members";
 import { subnets } from "./subnets";
 
 /** Asks a machine's own etcd for its health with a read that needs a quorum. */

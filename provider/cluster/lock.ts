@@ -25,7 +25,7 @@ export class ReplacementLock {
       if (this.#holder === machine) return;
       if (this.#failure)
         throw new Error(
-          `${machine}: not replaced, and as it was: ${this.#holder} failed first: ${this.#failure}`,
+          `${machine}: not taken away, and as it was: ${this.#holder} failed first: ${this.#failure}`,
         );
       let other = this.#holder;
       if (other === undefined) {
@@ -46,12 +46,12 @@ export class ReplacementLock {
       const seconds = Math.round((Date.now() - since) / 1000);
       if (seconds > patienceSeconds)
         throw new Error(
-          `${machine}: not replaced, and as it was: ${other} has been in replacement for ${seconds} s; look at it ` +
+          `${machine}: not taken away, and as it was: ${other} has had its turn for ${seconds} s; look at it ` +
             `(virsh console ${other}); where nothing replaces it any more: etcdctl del ${key}`,
         );
       if (Date.now() - told >= 10_000) {
         told = Date.now();
-        console.error(`${machine}: ${seconds} s so far: waits its turn to be replaced, after ${other}`);
+        console.error(`${machine}: ${seconds} s so far: waits its turn, after ${other}`);
       }
       await unlessInterrupted(sleep(500));
     }
@@ -84,3 +84,6 @@ async function take(etcd: Etcd3, machine: string): Promise<string | undefined> {
   await etcd.leaseClient.leaseRevoke({ ID });
   return free.responses[0]?.response_range?.kvs[0]?.value.toString() ?? "another";
 }
+
+/** This process's: the kinds of resources that take machines away wait for each other. */
+export const lock = new ReplacementLock();

@@ -1,16 +1,18 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { FleetClient } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
-import { type ConfigReader, Connection } from "../connection";
+import { configured } from "../configured";
+import type { Connection } from "../connection";
+import { failures } from "../failures";
 import { lacksAt, look } from "../fleet/health";
-import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
-import { howToJoin, memberEnvironment, memberFile } from "./bootstrap";
-import { certificateFile, isEnding, newCertificate, usableUntil } from "./certificate";
+import { howToJoin, memberEnvironment, memberFile, memberFolder, wasRemoved } from "./bootstrap";
+import { certificateFiles, isEnding, newCertificates, usableUntil } from "./certificate";
+import { depart } from "./departure";
 import { readFiles, writeFiles } from "./files";
 import { clusterLacks, etcdLacks, fleetMachines } from "./health";
-import { ReplacementLock } from "./lock";
-import { giveUpSubnet } from "./subnets";
+import { lock } from "./lock";
+import { initialCluster, listMembers, memberOf, promote } from "./members";
 
 export interface MembershipInputs {
   readonly name: string;
@@ -28,22 +30,33 @@ interface MembershipState extends MembershipInputs {
   readonly memberId: string;
   /** The machine's id, under which fleet knows it. */
   readonly machineId: string;
-  /** ISO 8601; `pulumi up` renews the certificate within 30 days of it. */
+  /** ISO 8601; `pulumi up` renews the certificates within 30 days of it. */
   readonly certificateNotAfter: string;
+  /** ISO 8601: when it was brought in. What the cluster was told before, it may have forgotten. */
+  readonly enrolled: string;
 }
 
 /** Seconds for each step; an emulated machine needs 20–50 s to boot, more when all boot at once. */
-const patience = { boot: 600, join: 600, whole: 600, units: 900, turn: 2400 };
+const patience = { boot: 600, join: 600, whole: 600, units: 900 };
 
-const lock = new ReplacementLock();
-let shared: Connection | undefined;
-const connected = (): Connection => {
-  if (!shared) throw new Error("cluster.Membership was not configured");
-  return shared;
-};
+const { configure, connected } = configured("cluster.Membership");
 
-export async function configure(request: { config: ConfigReader }): Promise<void> {
-  shared = Connection.fromConfig(request.config);
+export { configure };
+
+export async function check(
+  { containers }: Partial<MembershipInputs>,
+  news: MembershipInputs,
+): Promise<dynamic.CheckResult<MembershipInputs>> {
+  return {
+    inputs: news,
+    failures: failures({
+      containers:
+        containers !== undefined && containers !== news.containers
+          ? `taiga:containers: ${JSON.stringify(news.containers)} is not what this cluster was made with; ` +
+            `write ${JSON.stringify(containers)}, or make a new stack: flannel's leases are of that network`
+          : undefined,
+    }),
+  };
 }
 
 export async function diff(
@@ -51,11 +64,6 @@ export async function diff(
   old: MembershipState,
   news: MembershipInputs,
 ): Promise<dynamic.DiffResult> {
-  if (old.containers !== news.containers)
-    throw new Error(
-      `taiga:containers: ${JSON.stringify(news.containers)} is not what this cluster was made with; ` +
-        `write ${JSON.stringify(old.containers)}, or make a new stack: flannel's leases are of that network`,
-    );
   const replaces = (["name", "address", "machineRevision"] as const).filter(
     (field) => old[field] !== news[field],
   );
@@ -113,23 +121,36 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
     () => volumesLack(connection, machine),
   );
 
-  const found = await readFiles(connection.ssh, machine, [memberFile, certificateFile]);
-  let notAfter = await usableUntil(connection.credentials, machine, found[certificateFile]);
+  const found = await readFiles(connection.ssh, machine, [memberFile, ...certificateFiles]);
+  let notAfter = await usableUntil(connection.credentials, machine, found);
   if (!notAfter) {
     notAfter = await renew(connection, machine);
     // On a machine that has booted as a member already, they run with the certificate it had.
     if (found[memberFile]) await restartHolders(connection, machine);
   }
-  if (!found[memberFile]) await join(connection, machine, inputs.members);
+  const planned = inputs.members.map((each) => connection.at(each));
+  if (found[memberFile] && (await wasRemoved(connection, machine, planned))) {
+    await connection.ssh.succeed(
+      machine,
+      `sudo sh -c 'systemctl stop fleet.socket fleet docker.socket docker flanneld etcd; rm -rf ${memberFolder}'`,
+      { timeoutSeconds: 120 },
+    );
+    delete found[memberFile];
+  }
+  if (!found[memberFile]) await join(connection, machine, planned);
 
   await connection.ssh.succeed(machine, "sudo systemctl start --no-block taiga.target");
-  await waitUntil({ what: `${name}: etcd`, timeoutSeconds: patience.join, lookAt: lookAt("etcd") }, () =>
-    etcdLacks(connection, machine),
+  await waitUntil(
+    { what: `${name}: etcd`, timeoutSeconds: patience.join, lookAt: lookAt("etcd") },
+    async () => {
+      const lacks = await etcdLacks(connection, machine);
+      // A learner refuses what needs a quorum, and says why.
+      if (!lacks || !/learner/.test(lacks)) return lacks;
+      return (await promote(connection, machine)) ?? etcdLacks(connection, machine);
+    },
   );
-  const { members } = (await connection.etcd.run((etcd) => etcd.cluster.memberList({}))) as {
-    members: { ID: string; name: string; peerURLs: string[] }[];
-  };
-  const cluster = members.flatMap(({ name, peerURLs }) => peerURLs.map((url) => `${name}=${url}`)).join(",");
+  const members = await listMembers(connection);
+  const cluster = initialCluster(members, inputs.members);
   const environment = memberEnvironment({ cluster, state: "existing" });
   if (found[memberFile] !== environment)
     await writeFiles(connection.ssh, machine, { [memberFile]: { content: environment, mode: "0644" } });
@@ -146,7 +167,7 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
     async () => (await clusterLacks(connection, [machine])) ?? dockerLacks(connection, machine),
   );
 
-  const member = members.find(({ peerURLs }) => peerURLs.includes(`https://${machine.address}:2380`));
+  const member = memberOf(members, machine);
   const present = (await fleetMachines(connection, [machine])).find(
     ({ primaryIP }) => primaryIP === machine.address,
   );
@@ -155,6 +176,7 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
     memberId: BigInt(member?.ID ?? 0).toString(16),
     machineId: present?.id ?? "",
     certificateNotAfter: notAfter.toISOString(),
+    enrolled: new Date().toISOString(),
   };
 }
 
@@ -194,7 +216,6 @@ async function dockerLacks(connection: Connection, machine: Machine): Promise<st
 }
 
 async function join(connection: Connection, machine: Machine, planned: readonly Machine[]): Promise<void> {
-  const machines = planned.map((each) => connection.at(each));
   await waitUntil(
     {
       what: `${machine.name}: joining etcd`,
@@ -202,7 +223,7 @@ async function join(connection: Connection, machine: Machine, planned: readonly 
       lookAt: "the other machines: they must boot, or hold a quorum",
     },
     async () => {
-      const joining = await howToJoin(connection, machine, machines);
+      const joining = await howToJoin(connection, machine, planned);
       if (!joining) return "the other machines neither run a cluster nor are all blank";
       const content = memberEnvironment(joining);
       await writeFiles(connection.ssh, machine, { [memberFile]: { content, mode: "0644" } });
@@ -212,17 +233,33 @@ async function join(connection: Connection, machine: Machine, planned: readonly 
 }
 
 async function renew(connection: Connection, machine: Machine): Promise<Date> {
-  const { files, notAfter } = await newCertificate(connection.credentials, machine);
+  const { files, notAfter } = await newCertificates(connection.credentials, machine);
   await writeFiles(connection.ssh, machine, files);
   return notAfter;
 }
 
-/** etcd reads its certificate at each connection; these have read it once. Containers go on without them. */
+/** etcd reads its certificate at each connection; these have read theirs once. Containers go on without them. */
 async function restartHolders(connection: Connection, machine: Machine): Promise<void> {
   await connection.ssh.succeed(machine, "sudo systemctl try-restart --no-block fleet flanneld");
 }
 
-/** The only change that is not a replacement: a certificate that soon ends. */
+/**
+ * A machine that etcd knows no more is to be brought in again: somebody took it out, or an update that did not end. While no
+ * quorum answers, nothing is said about anybody.
+ */
+export async function read(
+  id: string,
+  props?: MembershipState,
+): Promise<dynamic.ReadResult<Partial<MembershipState>>> {
+  if (!props) return {};
+  const connection = connected();
+  // One that leaves has more to do than to leave etcd.
+  if (!connection.isPlanned(props)) return { id, props };
+  const members = await listMembers(connection).catch(() => undefined);
+  return members && !memberOf(members, props) ? {} : { id, props };
+}
+
+/** The only change that is not a replacement: certificates that soon end. */
 export async function update(
   _id: string,
   old: MembershipState,
@@ -232,55 +269,11 @@ export async function update(
   const machine = connection.at(news);
   const notAfter = await renew(connection, machine);
   await restartHolders(connection, machine);
-  const { memberId, machineId } = old;
-  return { outs: { ...news, memberId, machineId, certificateNotAfter: notAfter.toISOString() } };
+  const { memberId, machineId, enrolled } = old;
+  return { outs: { ...news, memberId, machineId, certificateNotAfter: notAfter.toISOString(), enrolled } };
 }
 
-/** Waits its turn and for all others to be whole, then empties the machine: the engine takes it away next. */
-async function drain(_id: string, state: MembershipState): Promise<void> {
-  const connection = connected();
-  const machine = connection.at(state);
-  // What was taken out of the configuration is no part of the whole any more.
-  const others = state.members
-    .filter((each) => each.address !== state.address && connection.isPlanned(each))
-    .map((each) => connection.at(each));
-  await lock.acquire(connection, state.name, patience.turn);
-  try {
-    await waitUntil(
-      {
-        what: `${state.name}: to be replaced`,
-        timeoutSeconds: patience.whole,
-        lookAt: "the machines it names: all others must be whole before one goes",
-      },
-      () => clusterLacks(connection, others),
-    );
-  } catch (error) {
-    // It was not touched. The turn goes to the next: the machine that is not whole may be that one.
-    await lock.release(connection, state.name).catch(() => {});
-    throw error;
-  }
-  // A machine that is dead already has nothing to empty.
-  await connection.ssh
-    .exec(
-      machine,
-      // With its socket, or a unit that asks fleet something as it stops would start it again.
-      "sudo sh -c 'systemctl stop fleet.socket fleet; systemctl stop docker.socket docker flanneld etcd; sync'",
-      { timeoutSeconds: 120 },
-    )
-    .catch((error: Error) => console.error(`${state.name}: not drained: ${error.message}`));
-  if (interruption.aborted) {
-    // The engine will not take the machine away now, so it goes back to work.
-    await connection.ssh
-      .succeed(machine, "sudo systemctl start --no-block taiga.target")
-      .catch((error: Error) => console.error(`${state.name}: not started again: ${error.message}`));
-    await lock.release(connection, state.name).catch(() => {});
-    throw new Interrupted(`${state.name}: to be replaced`);
-  }
-  await connection.ssh.drop(machine);
-  // Nobody comes in the place of a machine that is no longer planned, to let the lock go and to want its subnet.
-  if (connection.isPlanned(state)) return;
-  await giveUpSubnet(connection, state.address);
-  await lock.release(connection, state.name);
-}
+/** The engine takes the machine away next. */
+const remove = (_id: string, state: MembershipState): Promise<void> => depart(connected(), state);
 
-export { drain as delete };
+export { remove as delete };

@@ -1,18 +1,18 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
-import { type ConfigReader, Connection } from "../connection";
+import { configured } from "../configured";
 import { waitUntil } from "../progress";
 import { clusterLacks } from "./health";
+import { backToWork } from "./leaving";
+import { lock } from "./lock";
 
 export interface ReadinessInputs {
   readonly machines: readonly { readonly name: string; readonly address: string }[];
   readonly revision: string;
 }
 
-let connection: Connection | undefined;
+const { configure, connected } = configured("cluster.Readiness");
 
-export async function configure(request: { config: ConfigReader }): Promise<void> {
-  connection = Connection.fromConfig(request.config);
-}
+export { configure };
 
 export async function diff(
   _id: string,
@@ -25,9 +25,13 @@ export async function diff(
   };
 }
 
+/**
+ * All machines are members by now, so none has a turn to be taken away. One that was to leave, and was cut off in it, may have been
+ * emptied: it is to stay after all.
+ */
 export async function create(inputs: ReadinessInputs): Promise<dynamic.CreateResult<ReadinessInputs>> {
-  const cluster = connection;
-  if (!cluster) throw new Error("cluster.Readiness was not configured");
+  const cluster = connected();
+  await Promise.all(inputs.machines.map((machine) => backToWork(cluster, cluster.at(machine))));
   await waitUntil(
     {
       what: "cluster",
@@ -36,6 +40,7 @@ export async function create(inputs: ReadinessInputs): Promise<dynamic.CreateRes
     },
     () => clusterLacks(cluster, inputs.machines),
   );
+  for (const { name } of inputs.machines) await lock.release(cluster, name);
   return { id: inputs.machines.map(({ name }) => name).join(), outs: inputs };
 }
 

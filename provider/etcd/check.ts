@@ -1,4 +1,3 @@
-import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { isKnown } from "../unknown";
 import { mostBytes } from "./swap";
 
@@ -18,8 +17,3 @@ export function valueProblem(value: unknown, key: unknown): string | undefined {
   if (Buffer.byteLength(value) <= mostBytes) return undefined;
   return `the value of ${key} has ${Buffer.byteLength(value)} bytes; etcd takes ${mostBytes}: split it over several keys`;
 }
-
-export const failures = (problems: Readonly<Record<string, string | undefined>>): dynamic.CheckFailure[] =>
-  Object.entries(problems).flatMap(([property, reason]) =>
-    reason === undefined ? [] : [{ property, reason }],
-  );

@@ -1,6 +1,7 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
-import { type ConfigReader, Connection } from "../connection";
-import { failures, pathProblem, valueProblem } from "./check";
+import { configured } from "../configured";
+import { failures } from "../failures";
+import { pathProblem, valueProblem } from "./check";
 import { look, type Run, swap } from "./swap";
 
 /** What is stored of a key. The value is secret in the state when it was given as a secret. */
@@ -13,16 +14,14 @@ export interface KeyState {
 }
 type KeyInputs = Omit<KeyState, "revision">;
 
-let connection: Connection | undefined;
+const { configure, connected } = configured("etcd.Key");
+
+export { configure };
+
 /** Every operation here may be repeated: each compares first, and finds its own work done when an answer was lost. */
 const run: Run = (operation) => {
-  if (!connection) throw new Error("etcd.Key was not configured");
-  return connection.etcd.run(operation);
+  return connected().etcd.run(operation);
 };
-
-export async function configure(request: { config: ConfigReader }): Promise<void> {
-  connection = Connection.fromConfig(request.config);
-}
 
 /** Contacts nothing: a preview works while the cluster is down. */
 export async function check(_olds: KeyInputs, news: KeyInputs): Promise<dynamic.CheckResult<KeyInputs>> {

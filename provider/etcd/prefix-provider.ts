@@ -1,7 +1,8 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
-import { type ConfigReader, Connection } from "../connection";
+import { configured } from "../configured";
+import { failures } from "../failures";
 import { isKnown } from "../unknown";
-import { failures, pathProblem, valueProblem } from "./check";
+import { pathProblem, valueProblem } from "./check";
 import { look, type Run, swap, type Wish } from "./swap";
 
 type Values = Readonly<Record<string, string>>;
@@ -17,16 +18,14 @@ export interface PrefixState {
 }
 type PrefixInputs = Omit<PrefixState, "revisions">;
 
-let connection: Connection | undefined;
+const { configure, connected } = configured("etcd.Prefix");
+
+export { configure };
+
 /** Every operation here may be repeated: each compares first, and finds its own work done when an answer was lost. */
 const run: Run = (operation) => {
-  if (!connection) throw new Error("etcd.Prefix was not configured");
-  return connection.etcd.run(operation);
+  return connected().etcd.run(operation);
 };
-
-export async function configure(request: { config: ConfigReader }): Promise<void> {
-  connection = Connection.fromConfig(request.config);
-}
 
 /** Contacts nothing: a preview works while the cluster is down. */
 export async function check(

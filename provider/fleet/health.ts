@@ -99,7 +99,8 @@ function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState
   return [{ unit: name, machine, ...(state && { state }), says: `${name} on ${machine.primaryIP} is ${is}` }];
 }
 
-function isEligible(unit: FleetUnit, machine: FleetMachine): boolean {
+/** Whether a machine has the metadata a unit asks for. */
+export function isEligible(unit: FleetUnit, machine: FleetMachine): boolean {
   const options = unit.options.filter(({ section }) => section === "X-Fleet");
   const wanted = requiredMetadata(
     options.map((option) => ({ ...option, value: expandSpecifiers(option.value, unit.name) })),

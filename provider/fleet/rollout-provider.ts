@@ -1,6 +1,6 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { FleetClient } from "../clients/fleet";
-import { type ConfigReader, Connection } from "../connection";
+import { configured } from "../configured";
 import { untilActive } from "./health";
 
 export interface RolloutInputs {
@@ -10,11 +10,9 @@ export interface RolloutInputs {
   readonly timeoutSeconds: number;
 }
 
-let connection: Connection | undefined;
+const { configure, connected } = configured("fleet.Rollout");
 
-export async function configure(request: { config: ConfigReader }): Promise<void> {
-  connection = Connection.fromConfig(request.config);
-}
+export { configure };
 
 export async function diff(
   _id: string,
@@ -25,7 +23,7 @@ export async function diff(
 }
 
 async function pass({ units, timeoutSeconds }: RolloutInputs): Promise<void> {
-  if (!connection) throw new Error("fleet.Rollout was not configured");
+  const connection = connected();
   const fleet = new FleetClient(connection.machines, connection.ssh);
   await untilActive(connection, fleet, units, { timeoutSeconds, settleSeconds: 1 });
 }

@@ -1,6 +1,6 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { type DesiredState, desiredStates, FleetClient, type FleetUnit } from "../clients/fleet";
-import { type ConfigReader, Connection } from "../connection";
+import { configured } from "../configured";
 import { isKnown } from "../unknown";
 import { leave } from "./departure";
 import { untilActive } from "./health";
@@ -19,18 +19,17 @@ export interface UnitInputs {
   readonly adopt?: boolean;
 }
 
-let connection: Connection | undefined;
+const { configure, connected } = configured("fleet.Unit");
+
+export { configure };
+
 /** Instances of a template change one after another; the next waits until the one before is active again. */
 const turns = new Turns();
 
-export async function configure(request: { config: ConfigReader }): Promise<void> {
-  connection = Connection.fromConfig(request.config);
-}
-
-function connected(): { connection: Connection; fleet: FleetClient } {
-  if (!connection) throw new Error("fleet.Unit was not configured");
-  return { connection, fleet: new FleetClient(connection.machines, connection.ssh) };
-}
+const registry = (): FleetClient => {
+  const { machines, ssh } = connected();
+  return new FleetClient(machines, ssh);
+};
 
 /** Parsed and checked before anything is sent; contacts nothing. */
 export async function check(_olds: UnitInputs, news: UnitInputs): Promise<dynamic.CheckResult<UnitInputs>> {
@@ -73,7 +72,7 @@ const isOf = (there: FleetUnit, content: string): boolean =>
 
 /** Takes over a unit that is there with the same options: an update that was cut off has put it there. */
 export async function create(inputs: UnitInputs): Promise<dynamic.CreateResult<UnitInputs>> {
-  const there = await connected().fleet.unit(inputs.name);
+  const there = await registry().unit(inputs.name);
   if (there && !isOf(there, inputs.content)) {
     if (!inputs.adopt) throw new Error(taken(inputs));
     await roll(inputs.name, formatUnitFile(there.options), inputs);
@@ -88,7 +87,7 @@ const taken = ({ name, file }: UnitInputs): string =>
 
 /** fleet does not say when it ignores options; that it found a unit, it does. */
 async function put(inputs: UnitInputs): Promise<void> {
-  const { fleet } = connected();
+  const fleet = registry();
   const { name, content, desiredState } = inputs;
   if ((await fleet.put(name, desiredState, optionsOf(inputs))) === "created") return;
   const there = await fleet.unit(name);
@@ -96,7 +95,7 @@ async function put(inputs: UnitInputs): Promise<void> {
 }
 
 export async function read(id: string, props?: UnitInputs): Promise<dynamic.ReadResult<UnitInputs>> {
-  const there = await connected().fleet.unit(id);
+  const there = await registry().unit(id);
   if (!there) return {};
   const found = formatUnitFile(there.options);
   const known = props?.content;
@@ -131,7 +130,7 @@ async function roll(id: string, known: string, news: UnitInputs): Promise<void> 
 
 /** The units in fleet that must be where this one is. */
 async function sidekicksOf(id: string): Promise<string[]> {
-  const units = await connected().fleet.units();
+  const units = await registry().units();
   return units
     .filter(
       ({ name, options, desiredState }) => desiredState === "launched" && company(name, options).includes(id),
@@ -141,10 +140,10 @@ async function sidekicksOf(id: string): Promise<string[]> {
 
 /** fleetd ignores new options on a unit it knows, so a changed file is a delete, then a create. */
 async function replace(id: string, known: string, news: UnitInputs): Promise<void> {
-  const there = await connected().fleet.unit(id);
+  const there = await registry().unit(id);
   if (there && !isOf(there, news.content)) {
     if (!isOf(there, known)) throw new Error(changed(id));
-    await leave(connected().connection, id, await sidekicksOf(id));
+    await leave(connected(), id, await sidekicksOf(id));
   }
   await put(news);
 }
@@ -158,7 +157,8 @@ const changed = (id: string): string =>
  * no change. It records what such an error carries, and updates the resource again next time.
  */
 async function active(id: string, news: UnitInputs): Promise<void> {
-  const { connection: cluster, fleet } = connected();
+  const cluster = connected();
+  const fleet = registry();
   const patience = { timeoutSeconds: 600, settleSeconds: 5 };
   const whole = async () => untilActive(cluster, fleet, [id, ...(await sidekicksOf(id))], patience);
   await whole().catch((error: Error) => {
@@ -168,9 +168,9 @@ async function active(id: string, news: UnitInputs): Promise<void> {
 
 /** A unit that somebody else has put in the place of ours stays. */
 async function remove(id: string, props: UnitInputs): Promise<void> {
-  const there = await connected().fleet.unit(id);
+  const there = await registry().unit(id);
   if (there && !isOf(there, props.content)) throw new Error(changed(id));
-  await leave(connected().connection, id, await sidekicksOf(id));
+  await leave(connected(), id, await sidekicksOf(id));
 }
 
 export { remove as delete };

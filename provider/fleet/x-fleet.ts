@@ -144,10 +144,17 @@ export function requiredMetadata(
 
 /** The units that a unit must share its machine with. */
 export const company = (unit: string, options: readonly UnitOption[]): string[] =>
-  options
-    .filter(({ section, name }) => section === "X-Fleet" && canonical(name) === "MachineOf")
-    .flatMap(({ value }) => valuesOf(value))
+  given(options, "MachineOf")
+    .flatMap(valuesOf)
     .map((peer) => expandSpecifiers(peer, unit));
+
+/** What a unit says that the id of its machine begins with. */
+export const machineIds = (options: readonly UnitOption[]): string[] => given(options, "MachineID");
+
+const given = (options: readonly UnitOption[], kind: Known): string[] =>
+  options
+    .filter(({ section, name }) => section === "X-Fleet" && canonical(name) === kind)
+    .map(({ value }) => value);
 
 const canonical = (name: string): Known | undefined =>
   known.find((each) => each === name) ?? (Object.hasOwn(aliases, name) ? aliases[name] : undefined);

@@ -1,8 +1,8 @@
 import "reflect-metadata"; // @peculiar/x509 asks for it
 import * as x509 from "@peculiar/x509";
 import type * as dynamic from "@pulumi/pulumi/dynamic";
-import { type ConfigReader, Connection } from "../connection";
-import { type Credentials, mintCertificate } from "../credentials";
+import { configured } from "../configured";
+import { mintCertificate } from "../credentials";
 import { isKnown } from "../unknown";
 
 export interface CertificateInputs {
@@ -21,17 +21,9 @@ export interface CertificateState extends CertificateInputs {
   readonly notAfter: string;
 }
 
-let credentials: Credentials | undefined;
+const { configure, connected } = configured("tls.Certificate");
 
-/** Contacts nothing, here and below: the stack's own CA signs. */
-export async function configure(request: { config: ConfigReader }): Promise<void> {
-  credentials = Connection.fromConfig(request.config).credentials;
-}
-
-function configured(): Credentials {
-  if (!credentials) throw new Error("tls.Certificate was not configured");
-  return credentials;
-}
+export { configure };
 
 const day = 24 * 3600 * 1000;
 
@@ -66,13 +58,20 @@ export async function diff(
   return { changes, replaces: [] };
 }
 
-async function isOurs(certificate: string): Promise<boolean> {
-  const { publicKey } = new x509.X509Certificate(configured().caCertificate);
-  return new x509.X509Certificate(certificate).verify({ publicKey, signatureOnly: true });
+/** Of the stack's CA, and for a server alone: etcd would take one that is for clients too. */
+async function isOurs(pem: string): Promise<boolean> {
+  const { publicKey } = new x509.X509Certificate(connected().credentials.caCertificate);
+  const certificate = new x509.X509Certificate(pem);
+  const { usages = [] } = certificate.getExtension(x509.ExtendedKeyUsageExtension) ?? {};
+  if (usages.join() !== x509.ExtendedKeyUsage.serverAuth) return false;
+  return certificate.verify({ publicKey, signatureOnly: true });
 }
 
 async function mint(inputs: CertificateInputs): Promise<CertificateState> {
-  const { certificate, key, notAfter } = await mintCertificate(configured(), inputs);
+  const { certificate, key, notAfter } = await mintCertificate(connected().credentials, {
+    ...inputs,
+    end: "server",
+  });
   const outs = { commonName: inputs.commonName, addresses: inputs.addresses, days: inputs.days };
   return {
     ...outs,

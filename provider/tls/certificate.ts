@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic";
 
 export interface CertificateArgs {
-  /** A name that the certificate is for, besides localhost. */
+  /** A name that the certificate is for. */
   readonly commonName: string;
   /** IPv4 addresses that it is for. */
   readonly addresses: readonly string[];

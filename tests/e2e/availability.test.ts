@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Machine, SshPool } from "../../provider/clients/ssh";
+import type { Machine, SshPool } from "../../provider/clients/ssh";
+import { Connection } from "../../provider/connection";
 import { derive, parseCredentials } from "../../provider/credentials";
 import { brokerConnection } from "../support/broker";
+import { Client } from "../support/client";
+import { FirstStart } from "../support/first-start";
 import { Ledger } from "../support/ledger";
+import { attachments, uploadOf, uploads } from "../support/ledger-kinds";
 import { loseMachine, startMachine } from "../support/machines";
 import { isOpen } from "../support/ports";
 import { acceptsWrites, PrimaryWatch, query } from "../support/primaries";
@@ -19,6 +24,7 @@ const stack = new TestStack("e2eh", {
 });
 
 let outputs: Outputs;
+let connection: Connection;
 let ssh: SshPool;
 let password: string;
 let leader: Machine;
@@ -54,17 +60,51 @@ async function leadEtcd(machine: Machine): Promise<void> {
     const { member, leads } = await status();
     if (leads) return true;
     // Only the leader can hand over.
-    await Promise.all(outputs.machines.map((each) => ssh.exec(each, `etcdctl move-leader ${member}`)));
+    for (const each of outputs.machines)
+      await stack.etcdctl(each.name, "move-leader", member).catch(() => undefined);
     return undefined;
   });
 }
+
+/** What somebody in the database's container would try, with all that is there: the HTTP status of each answer, 0 for none. */
+const intrusion = `
+import base64, http.client, json, os, ssl
+context = ssl.create_default_context(cafile="/run/pki/ca.crt")
+context.load_cert_chain("/run/pki/client.crt", "/run/pki/client.key")
+def ask(method, path, body=None, token=None, port=2379):
+    headers = {"authorization": token} if token else {}
+    try:
+        peer = http.client.HTTPSConnection(os.environ["ADDRESS"], port, context=context, timeout=10)
+        peer.request(method, path, json.dumps(body) if isinstance(body, dict) else body, headers)
+        answer = peer.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+def key(text): return base64.b64encode(text.encode()).decode()
+login = {"name": os.environ["PATRONI_ETCD3_USERNAME"], "password": os.environ["PATRONI_ETCD3_PASSWORD"]}
+token = json.loads(ask("POST", "/v3/auth/authenticate", login)[1])["token"]
+other = {"key": key("/taiga/config/back/taiga_secret_key")}
+unit = "/v2/keys/_coreos.com/fleet/unit/intruder"
+print(json.dumps({what: status for what, (status, _) in {
+    "own keys": ask("POST", "/v3/kv/range", {"key": key("/service/taiga/leader")}, token),
+    "other keys": ask("POST", "/v3/kv/range", other, token),
+    "all keys": ask("POST", "/v3/kv/range", {"key": key("/"), "range_end": key("0")}, token),
+    "write other keys": ask("POST", "/v3/kv/put", {**other, "value": key("intruder")}, token),
+    "other keys, no token": ask("POST", "/v3/kv/range", other),
+    "read the registry": ask("GET", "/v2/keys/_coreos.com/fleet/?recursive=true"),
+    "write the registry": ask("PUT", unit + "?value=intruder"),
+    "open the registry": ask("DELETE", "/v2/auth/enable"),
+    "be a member": ask("GET", "/version", port=2380),
+}.items()}))
+`;
 
 describe("the loss of the database leader's machine", { timeout: 40 * 60_000 }, () => {
   before(async () => {
     await stack.deploy();
     outputs = await stack.outputs();
     const credentials = parseCredentials(await stack.pulumi("config", "get", "taiga:credentials"));
-    ssh = new SshPool(credentials);
+    connection = new Connection(outputs.machines, credentials);
+    ssh = connection.ssh;
     password = derive(credentials, "rabbitmq");
     const all = await leaders(outputs.machines);
     assert.equal(all.length, 1, "one PostgreSQL accepts writes");
@@ -73,7 +113,7 @@ describe("the loss of the database leader's machine", { timeout: 40 * 60_000 }, 
   });
 
   after(async () => {
-    await ssh?.close();
+    await connection?.close();
     await stack.pulumi("destroy", "--yes", "--skip-preview");
     stack.removeCheckout();
   });
@@ -101,8 +141,33 @@ describe("the loss of the database leader's machine", { timeout: 40 * 60_000 }, 
     }
   });
 
-  it("refuses database, Patroni, broker, epmd and distribution to the host and to containers", async () => {
-    for (const port of [5432, 8008, 4369, 5672, 25672]) {
+  it("shows an upload by each machine's gateway, and has it on each machine's own disk", async () => {
+    const { caCertificate } = outputs;
+    const clients = outputs.machines.map(
+      ({ address }) => new Client({ caCertificate }, `https://${address}/`),
+    );
+    const [first] = clients;
+    const answer = await (first as Client).ask(attachments, { method: "POST", body: uploadOf("shown") });
+    assert.equal(answer.status, 201, answer.text);
+    const { url, size, sha1 } = JSON.parse(answer.text) as { url: string; size: number; sha1: string };
+    const { pathname, search } = new URL(url);
+    for (const client of clients) {
+      const { text } = await client.ask(pathname + search);
+      assert.equal(text.length, size);
+      assert.equal(createHash("sha1").update(text).digest("hex"), sha1);
+      client.close();
+    }
+    const file = decodeURIComponent(pathname.replace("/media/", ""));
+    for (const machine of outputs.machines) {
+      await ssh.succeed(
+        machine,
+        `sudo cat /var/lib/data/gluster/brick/files/${file} | sha1sum | grep ${sha1}`,
+      );
+    }
+  });
+
+  it("refuses database, Patroni, broker, epmd, distribution and the media's storage to the host and to containers", async () => {
+    for (const port of [5432, 8008, 4369, 5672, 25672, 24009]) {
       for (const { address } of outputs.machines)
         assert.equal(await isOpen(address, port), false, `${address}:${port} from the host`);
       for (const { address } of outputs.machines) {
@@ -117,10 +182,10 @@ describe("the loss of the database leader's machine", { timeout: 40 * 60_000 }, 
 
   it("shows no secret in processes, units or files that others may read", async () => {
     const secret =
-      "cat /run/taiga/db.env /run/taiga/broker.env | sed -n 's/.*\\(PASSWORD\\|PASS\\|COOKIE\\)=//p'";
+      "cat /run/taiga/db.env /run/taiga/broker.env /var/lib/data/pki/database/etcd.env | sed -n 's/.*\\(PASSWORD\\|PASS\\|COOKIE\\)=//p'";
     const machine = survivors[0] as Machine;
     const values = (await ssh.succeed(machine, `sudo sh -c "${secret}"`)).trim().split("\n");
-    assert.ok(values.length >= 6);
+    assert.ok(values.length >= 7);
     const seen = await ssh.succeed(
       machine,
       "ps -eo args; fleetctl cat taiga-db@1.service; fleetctl cat taiga-broker@1.service; " +
@@ -130,17 +195,89 @@ describe("the loss of the database leader's machine", { timeout: 40 * 60_000 }, 
     for (const value of values) assert.ok(!seen.includes(value), "a secret is shown");
     const foreign = await ssh.exec(
       machine,
-      "cat /proc/$(pgrep -f bin/patroni | head -1)/root/run/pki/node.key",
+      "cat /proc/$(pgrep -f bin/patroni | head -1)/root/run/pki/client.key",
     );
-    assert.notEqual(foreign.code, 0, "the machine's key can be read by another user");
+    assert.notEqual(foreign.code, 0, "the database's key can be read by another user");
+  });
+
+  it("gives the database's container nothing that opens other services' keys or fleet's registry", async () => {
+    const machine = survivors[0] as Machine;
+    const inside = (command: string, input?: string) =>
+      ssh.succeed(machine, `sudo docker exec -i taiga-db ${command}`, input === undefined ? {} : { input });
+    const held = await inside("find /pki /run/pki -type f");
+    assert.deepEqual(
+      held.trim().split("\n").sort(),
+      [
+        ...["ca.crt", "client.crt", "client.key", "etcd.env"].map((each) => `/pki/database/${each}`),
+        ...["ca.crt", "client.crt", "client.key"].map((each) => `/run/pki/${each}`),
+      ].sort(),
+    );
+    const said = JSON.parse(await inside("python3 -", intrusion)) as Record<string, number>;
+    assert.equal(said["own keys"], 200);
+    assert.equal(said["other keys"], 403);
+    assert.equal(said["all keys"], 403);
+    assert.equal(said["write other keys"], 403);
+    assert.notEqual(said["other keys, no token"], 200);
+    // 0: etcd broke the connection to a certificate without a name.
+    for (const what of ["read the registry", "write the registry", "open the registry", "be a member"])
+      assert.ok([0, 401, 403].includes(said[what] ?? 200), `${what}: ${said[what]}`);
+    // What fleet itself has, on the machine, does open it: the question is the right one.
+    const pki = "/var/lib/data/pki";
+    const registry = `https://127.0.0.1:2379/v2/keys/_coreos.com/fleet/?recursive=true`;
+    const asked = (name: string) =>
+      ssh.succeed(
+        machine,
+        `sudo curl -s -o /dev/null -w '%{http_code}' --cacert ${pki}/ca.crt --cert ${pki}/${name}.crt --key ${pki}/${name}.key '${registry}'`,
+      );
+    assert.equal(await asked("fleet"), "200");
+    for (const name of ["machine", "flannel", "node"]) assert.equal(await asked(name), "401", name);
+    // The gateway's certificate is of the same CA, and for a server alone.
+    const tls = "/run/taiga/tls/tls.pem";
+    const { code } = await ssh.exec(
+      machine,
+      `sudo curl -s --cacert ${pki}/ca.crt --cert ${tls} --key ${tls} https://127.0.0.1:2379/version`,
+    );
+    assert.notEqual(code, 0, "etcd takes the gateway for a client");
+  });
+
+  it("has the database renew its lease by a token that etcd has forgotten, as after a restart of etcd", async () => {
+    const ask = `
+import sys
+sys.path.insert(0, "/usr/local/lib/member")
+import renewed_token
+from patroni.config import Config
+from patroni.dcs import get_dcs
+client = get_dcs({**Config("/etc/patroni/patroni.yml").copy(), "patronictl": True, "name": "asked"})._client
+lease = client.lease_grant(30)
+client._token = "forgotten"
+print(client.lease_keepalive(lease))
+`;
+    const said = await ssh.succeed(
+      survivors[0] as Machine,
+      "sudo docker exec -i -u postgres taiga-db python3 -W ignore -",
+      { input: ask },
+    );
+    assert.equal(said.trim(), "30");
+  });
+
+  it("keeps the database's leader while the etcd of its machine restarts, which forgets all tokens", async () => {
+    const timeline = "select timeline_id from pg_control_checkpoint()";
+    const before = await query(ssh, leader, timeline);
+    await ssh.succeed(leader, "sudo systemctl restart etcd");
+    for (const end = Date.now() + 20_000; Date.now() < end; await sleep(1_000))
+      assert.equal(await acceptsWrites(ssh, leader), true, "the leader steps down");
+    assert.equal(await query(ssh, leader, timeline), before);
+    const log = await ssh.succeed(leader, "sudo docker logs --since 20s taiga-db 2>&1 | tail -5");
+    assert.match(log, /I am .* the leader with the lock/);
   });
 
   it("knows a PostgreSQL that took 22 s to write its start time, as on an overloaded machine", async () => {
     // The member's own program is asked, about the server that runs, with the time that such a start leaves.
     const ask = `
-from importlib.machinery import SourceFileLoader
+import sys
 from patroni.postgresql.postmaster import PostmasterProcess
-SourceFileLoader("member", "/usr/local/bin/patroni-member").load_module()
+sys.path.insert(0, "/usr/local/lib/member")
+import known_postmaster
 read = PostmasterProcess._read_postmaster_pidfile
 def late(folder):
     lines = dict(read(folder))
@@ -155,6 +292,113 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
     );
     assert.equal(known.trim(), "True");
   });
+
+  it("makes its roles on a machine that takes long, and says no password where one cannot be made", async () => {
+    const password = "a-password-that-no-log-has";
+    // Patroni's own code, with its own session, on the server that runs. Who holds the lock keeps roles from being made.
+    const ask = `
+import logging, sys, threading, types
+import psycopg2
+sys.path.insert(0, "/usr/local/lib/member")
+import silent_roles
+from patroni.exceptions import PostgresConnectionException
+from patroni.postgresql import Postgresql
+from patroni.postgresql.bootstrap import Bootstrap
+from patroni.postgresql.connection import Connection
+from patroni.utils import Retry
+place = {"host": "/run/postgresql", "user": "postgres", "dbname": "postgres"}
+server = Postgresql.__new__(Postgresql)
+server._connection = Connection()
+server._connection.set_conn_kwargs({**place, "options": "-c statement_timeout=2000"})
+server._state, server._state_lock = "running", threading.Lock()
+server.retry = Retry(max_tries=-1, deadline=3, max_delay=1, retry_exceptions=PostgresConnectionException)
+server.citus_handler = types.SimpleNamespace(bootstrap=lambda: None)
+superuser = {"username": "postgres"}
+role = {"username": "slow_role", "password": "${password}"}
+server.config = types.SimpleNamespace(superuser=superuser, rewind_credentials=superuser, replication=role)
+maker = Bootstrap.__new__(Bootstrap)
+maker._postgresql, maker._running_custom_bootstrap = server, False
+class Task:
+    def complete(self, result):
+        self.result = result
+def locked(seconds, then):
+    other = psycopg2.connect(**place)
+    other.cursor().execute("LOCK TABLE pg_authid IN SHARE MODE")
+    threading.Timer(seconds, then, [other]).start()
+def refused(name, options):
+    try:
+        maker.create_or_update_role(name, "${password}", options)
+    except Exception:
+        logging.exception("post_bootstrap")
+locked(3, lambda other: other.rollback())
+print("made in time:", maker.post_bootstrap({}, Task()))
+refused("no_role", ["CONNECTION LIMIT -7"])
+def cut(other):
+    other.cursor().execute("SELECT pg_terminate_backend(%s)", [server.connection().info.backend_pid])
+    other.rollback()
+locked(1, cut)
+refused("cut_role", [])
+server.query("DROP ROLE slow_role")
+`;
+    const said = await ssh.succeed(
+      leader,
+      "sudo docker exec -i -u postgres taiga-db python3 -W ignore - 2>&1; sudo docker logs --since 60s taiga-db 2>&1",
+      { input: ask },
+    );
+    assert.match(said, /^made in time: True$/m);
+    assert.match(said, /ERROR: {2}invalid connection limit: -7/);
+    assert.match(said, /the role no_role could not be made/);
+    assert.match(said, /FATAL: {2}terminating connection due to administrator command/);
+    assert.match(said, /the role cut_role could not be made/);
+    assert.ok(!said.includes(password), said);
+  });
+
+  const silent = "the first start waits for it|DCS is not accessible";
+  const cutShort: [string, (first: FirstStart, unfinished: () => Promise<void>) => Promise<unknown>][] = [
+    [
+      "its member is killed in initdb",
+      async (first, unfinished) => {
+        await first.kill();
+        await unfinished();
+        await first.startAgain();
+      },
+    ],
+    [
+      "etcd is silent after initdb",
+      (first, unfinished) =>
+        first.withoutEtcd(async () => {
+          await first.sinceItRuns(silent);
+          await unfinished();
+        }),
+    ],
+    [
+      "its member is killed after initdb",
+      async (first, unfinished) => {
+        await first.withoutEtcd(async () => {
+          await first.sinceItRuns(silent);
+          await first.kill();
+        });
+        await unfinished();
+        await first.startAgain();
+      },
+    ],
+  ];
+  for (const [index, [what, cut]] of cutShort.entries()) {
+    it(`makes the database whole when ${what}, at its very first start`, async () => {
+      const machine = survivors[0] as Machine;
+      const first = new FirstStart(connection, machine, `first-start-${index}`);
+      try {
+        await first.begin();
+        await cut(first, async () =>
+          assert.equal(await first.claim(), machine.name, "whose first start it is"),
+        );
+        assert.deepEqual(await first.made(), ["replicator", "rewinder", "taiga"]);
+        assert.match(await first.claim(), /^\d+$/);
+      } finally {
+        await first.end();
+      }
+    });
+  }
 
   it("writes again within 30 s, loses no acknowledged write, and never has two that accept writes", async () => {
     const survivor = survivors[0] as Machine;
@@ -171,10 +415,11 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
     const { caCertificate } = outputs;
     const gateway = { url: `https://${survivor.address}/`, caCertificate };
     const ledger = new Ledger(gateway, "written around a loss");
+    const files = new Ledger(gateway, "uploaded around a loss", { kinds: [uploads], writers: 2 });
     const watch = new PrimaryWatch(ssh, outputs.machines);
     let lost = false;
     try {
-      await until("writes", 30, async () => (ledger.acknowledged.length > 20 ? true : undefined));
+      await until("writes", 30, async () => (ledger.acknowledged > 20 ? true : undefined));
       const killed = loseMachine(leader.name);
       lost = true;
       await ssh.drop(leader);
@@ -201,13 +446,16 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
       await sleep(5_000);
     } finally {
       if (lost) await startMachine(leader.name); // the tests after this one want it
-      await Promise.all([ledger.stop(), watch.stop(), own.close()]);
+      await Promise.all([ledger.stop(), files.stop(), watch.stop(), own.close()]);
     }
     console.log(
-      `${ledger.acknowledged.length} writes acknowledged, longest stall ${ledger.longestStall()} s, answers ` +
+      `${ledger.acknowledged} writes acknowledged, longest stall ${ledger.longestStall()} s, answers ` +
         JSON.stringify(ledger.answers()),
     );
+    console.log(`${files.acknowledged} uploads acknowledged, longest stall ${files.longestStall()} s`);
     assert.deepEqual(await ledger.missing(gateway), [], "acknowledged writes lost");
+    assert.ok(files.acknowledged > 20);
+    assert.deepEqual(await files.missing(gateway), [], "acknowledged uploads lost");
     assert.deepEqual(watch.conflicts(), [], "two that accepted writes");
     assert.ok(watch.sightings.some(({ machine }) => machine === leader.name));
     assert.ok(watch.sightings.some(({ machine }) => machine !== leader.name));
@@ -231,6 +479,25 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
     }
   });
 
+  it("brings a member of the media's storage what it has missed, and one that lost its disk everything", async () => {
+    const [machine] = survivors as [Machine];
+    const files = (on: Machine) =>
+      ssh.succeed(
+        on,
+        "sudo sh -c 'cd /var/lib/data/gluster/brick/files && find attachments -type f -exec sha1sum {} +' | sort -k2",
+      );
+    const caughtUp = () =>
+      until("the same files as another", 120, async () => {
+        const [there, here] = await Promise.all([files(machine), files(leader)]);
+        return there === here && there !== "" ? true : undefined;
+      });
+    await caughtUp();
+    const unit = `taiga-media@${outputs.machines.findIndex(({ name }) => name === leader.name) + 1}.service`;
+    await ssh.succeed(leader, `sudo systemctl stop ${unit} && sudo rm -r /var/lib/data/gluster`);
+    await ssh.succeed(leader, `sudo systemctl start --no-block ${unit}`);
+    await caughtUp();
+  });
+
   it("has three brokers in one cluster again", async () => {
     await until("three running brokers", 180, async () => {
       const text = await ssh.succeed(
@@ -239,5 +506,81 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
       );
       return text.trim() === "3" ? true : undefined;
     });
+  });
+
+  it("has a mirror of a queue counted again that has everything and is not known to, as after the loss of a leader", async () => {
+    const machine = outputs.machines[0] as Machine;
+    /** Has a broker evaluate something, of the queue that the workers ask. */
+    const ofQueue = async (does: string) =>
+      (
+        await ssh.succeed(
+          machine,
+          `sudo docker exec -u rabbitmq taiga-broker rabbitmqctl -q eval 'Name = rabbit_misc:r(<<"taiga">>, queue, <<"tasks">>), ${does}.'`,
+        )
+      ).trim();
+    const known = () =>
+      ofQueue("{ok, Queue} = rabbit_amqqueue:lookup(Name), length(amqqueue:get_sync_slave_pids(Queue))");
+    const both = async () => ((await known()) === "2" ? true : undefined);
+    await until("both mirrors are known to have everything", 120, both);
+    const forget =
+      "rabbit_misc:execute_mnesia_transaction(fun() -> [Queue] = mnesia:read({rabbit_queue, Name}), " +
+      "mnesia:write(rabbit_queue, amqqueue:set_sync_slave_pids(Queue, []), write) end), ok";
+    assert.equal(await ofQueue(forget), "ok");
+    assert.equal(await known(), "0");
+    await until("both mirrors are known to have everything again", 120, both);
+  });
+
+  it("mounts the media anew where their mount died, and restarts the back that had it", async () => {
+    const backs = await Promise.all(
+      outputs.machines.map((each) => ssh.succeed(each, "sudo docker ps --format '{{.Names}} {{.ID}}'")),
+    );
+    const at = backs.findIndex((names) => /^taiga-back-/m.test(names));
+    const machine = outputs.machines[at] as Machine;
+    const [, name, id] = /^(taiga-back-\d+) (\w+)$/m.exec(backs[at] as string) as unknown as string[];
+    const client = new Client(outputs, `https://${machine.address}/`);
+    const answer = await client.ask(attachments, { method: "POST", body: uploadOf("before the mount died") });
+    assert.equal(answer.status, 201, answer.text);
+    const { pathname, search } = new URL((JSON.parse(answer.text) as { url: string }).url);
+    const read = `sudo docker exec ${name} cat ${pathname.replace("/media/", "/taiga-back/media/")}`;
+    await ssh.succeed(machine, read);
+
+    await ssh.succeed(machine, "sudo docker kill taiga-media-mount");
+    const now = await until("the back that reads the media again", 120, async () => {
+      await ssh.succeed(machine, read);
+      return (await ssh.succeed(machine, `sudo docker inspect -f '{{.Id}}' ${name}`)).trim();
+    });
+    assert.ok(!now.startsWith(id as string), "it is the one that had the dead mount");
+    assert.equal((await client.ask(pathname + search)).status, 200, "by the machine's gateway");
+    client.close();
+  });
+
+  it("has queues that are mirrored, since a quorum queue refuses the prefetch limit that Celery sets on a channel", async () => {
+    const machine = survivors[0] as Machine;
+    /** What the broker says to a consumer of such a queue, which ends its connection. */
+    const consumed = async (queue: string, type: "classic" | "quorum"): Promise<string> => {
+      const { connection, close } = await brokerConnection(ssh, machine, machine.address, password);
+      let said = "";
+      connection.on("error", ({ message }: Error) => {
+        said = message;
+      });
+      try {
+        const channel = await connection.createChannel();
+        channel.on("error", () => {});
+        await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": type } });
+        await channel.prefetch(4, true);
+        await channel.consume(queue, () => {});
+        return "";
+      } catch (error) {
+        return said || (error as Error).message;
+      } finally {
+        await close();
+      }
+    };
+    assert.equal(await consumed("as-mirrored", "classic"), "");
+    assert.match(await consumed("as-quorum", "quorum"), /NOT_IMPLEMENTED.*global qos/i);
+    const { connection, close } = await brokerConnection(ssh, machine, machine.address, password);
+    const channel = await connection.createChannel();
+    for (const queue of ["as-mirrored", "as-quorum"]) await channel.deleteQueue(queue);
+    await close();
   });
 });

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { connect as connectPlain } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "node:tls";
+import { cutOff, mend } from "../../faults/network";
 import { Client } from "../support/client";
-import { loseMachine, startMachine } from "../support/machines";
+import { interfaceOf, loseMachine, startMachine } from "../support/machines";
 import { fingerprintOf, letsStrangersIn, openPorts, openPortsProgram } from "../support/ports";
 import { type Outputs, TestStack } from "../support/stack";
 
@@ -56,12 +60,17 @@ async function underLoad(action: () => Promise<unknown>): Promise<void> {
     const own = new Client(outputs, outputs.url, { keepAlive });
     while (going) {
       const body = { subject: `under load ${asked}` };
+      const begun = new Date().toISOString();
+      const told = (what: string) =>
+        failures.push(
+          `${writes ? "POST" : "GET"} on a ${keepAlive ? "kept" : "new"} connection, ${begun}: ${what}`,
+        );
       const answer = writes
         ? own.ask("/api/v1/userstories", { method: "POST", body })
         : own.ask("/api/v1/projects");
       await answer.then(
-        ({ status, text }) => status < 300 || failures.push(`${status} ${text}`),
-        (error: Error) => failures.push(error.message),
+        ({ status, text }) => status < 300 || told(`${status} ${text}`),
+        (error: Error) => told(error.message),
       );
       asked += 1;
       await sleep(30);
@@ -183,10 +192,19 @@ describe("the entry to Taiga", { timeout: 40 * 60_000 }, () => {
         assert.equal(await letsStrangersIn(address, port), false, `${address}:${port}`);
       const program = Buffer.from(openPortsProgram).toString("base64");
       const scan = `name=$(sudo docker ps --format '{{.Names}}' | grep -m1 taiga-back-) || exit 0
-        echo ${program} | base64 -d | sudo docker exec -i $name python3 - ${address}`;
+        echo ${program} | base64 -d | sudo docker exec -i -u 0 $name python3 - ${address}`;
       const scans = [...(await onEach(scan)).values()].map((text) => text.trim()).filter(Boolean);
       assert.equal(scans.length, 2, "from both machines with a back");
       for (const found of scans) assert.equal(found, wanted.join(" "), `${address} from a container`);
+    }
+  });
+
+  it("answers a client whose own port is one that strangers are kept from", async () => {
+    for (const localPort of [24009, 25672]) {
+      const plain = connectPlain({ host: entry, port: 443, localPort });
+      const socket = connect({ socket: plain, host: entry, ca: outputs.caCertificate });
+      await once(socket, "secureConnect", { signal: AbortSignal.timeout(10_000) });
+      socket.destroy();
     }
   });
 
@@ -209,7 +227,7 @@ for address in sys.argv[1:]:
     const addresses = outputs.machines.map(({ address }) => address).join(" ");
     const before = await dropped();
     await onEach(`name=$(sudo docker ps --format '{{.Names}}' | grep -m1 taiga-back-) || exit 0
-      echo ${program} | base64 -d | sudo docker exec -i $name python3 - ${addresses}`);
+      echo ${program} | base64 -d | sudo docker exec -i -u 0 $name python3 - ${addresses}`);
     const after = await dropped();
     // From each of two machines to all three, one of them itself.
     for (const [index, protocol] of ["vxlan", "VRRP"].entries())
@@ -256,11 +274,18 @@ for address in sys.argv[1:]:
   });
 
   it("has migrated the database once, though its instances have started several times", async () => {
-    assert.equal((await client.json<string[]>("/api/v1/migrations")).length, 1);
+    const migrations = await client.json<string[]>("/api/v1/migrations");
+    const said = [
+      ...(await onEach("sudo journalctl -q -o short-iso -u 'taiga-back@*' | grep -i migrat")).values(),
+    ];
+    assert.equal(migrations.length, 1, `${migrations.join(", ")}\n${said.join("\n")}`);
   });
 
   it("shows media to who has a good token, and nobody else", async () => {
-    await onEach("echo a picture | sudo tee /var/lib/data/media/picture.txt >/dev/null");
+    await stack.ssh(
+      machines()[1] as string,
+      "echo a picture | sudo tee /run/taiga/media/tree/picture.txt >/dev/null",
+    );
     const key = (
       await stack.ssh(
         machines()[0] as string,
@@ -293,6 +318,107 @@ for address in sys.argv[1:]:
       (text) => /"task": "tick"/.test(text),
     );
     socket.destroy();
+  });
+
+  it("has one request wait for a server that fell silent, and then asks it again only when it answers", async () => {
+    const instances = async (requests: number): Promise<Set<string>> => {
+      const seen = new Set<string>();
+      for (let request = 0; request < requests; request += 1)
+        seen.add((await client.json<Rehearsal>("/api/v1/rehearsal")).instance);
+      return seen;
+    };
+    const [name] = machines();
+    const announced = await stack.ssh(
+      name as string,
+      "etcdctl get --print-value-only /taiga/services/back/1",
+    );
+    const { address, machine } = JSON.parse(announced) as { address: string; machine: string };
+    const silence = (verb: string) =>
+      ["PREROUTING", "OUTPUT"]
+        .map((chain) => `sudo iptables -t raw ${verb} ${chain} -d ${address} -p tcp --dport 8000 -j DROP`)
+        .join(" && ");
+    try {
+      await stack.ssh(machine, silence("-I"));
+      const waits: number[] = [];
+      for (const end = Date.now() + 12_000; Date.now() < end; await sleep(50)) {
+        const begun = Date.now();
+        await client.json("/api/v1/projects");
+        waits.push(Date.now() - begun);
+      }
+      assert.ok(waits.length > 50, `${waits.length} requests`);
+      const long = waits.filter((wait) => wait > 1900);
+      assert.equal(long.length, 1, `waits of ${long} ms`);
+      assert.ok((long[0] as number) < 4000, `a wait of ${long} ms`);
+      assert.deepEqual([...(await instances(6))], ["2"]);
+    } finally {
+      await stack.ssh(machine, silence("-D").replace("&&", ";"));
+    }
+    await until(
+      10,
+      () => instances(6),
+      (seen) => seen.size === 2,
+    );
+  });
+
+  it("stays through an election of etcd", async () => {
+    const [holder] = await holders();
+    const leads = async (name: string) => {
+      const [{ Status: status }] = JSON.parse(await stack.ssh(name, "etcdctl endpoint status -w json"));
+      return status.header.member_id === status.leader ? name : undefined;
+    };
+    const [leader] = (await Promise.all(machines().map(leads))).filter((name) => name !== undefined);
+    assert.ok(leader && holder);
+    const other = outputs.machines.find(({ name }) => name !== holder)?.name as string;
+    if (leader === holder) {
+      const id = await stack.ssh(
+        other,
+        `etcdctl member list | sed -n 's/^\\([0-9a-f]*\\),.* ${other},.*/\\1/p'`,
+      );
+      await stack.etcdctl(holder, "move-leader", id.trim());
+    }
+    const silent = leader === holder ? other : leader;
+    // The others elect another after three to six seconds.
+    const stopped = stack.ssh(silent, "sudo pkill -STOP -x etcd; sleep 7; sudo pkill -CONT -x etcd");
+    for (const end = Date.now() + 15_000; Date.now() < end; await sleep(250))
+      assert.deepEqual(await holders([holder]), [holder]);
+    await stopped;
+    assert.equal(await leads(silent), undefined, "there was an election");
+  });
+
+  it("is soon given up by a machine that was cut off and took it, and its users find the other's", async () => {
+    const [holder] = await holders();
+    const cut = outputs.machines.find(({ name }) => name !== holder) as Outputs["machines"][number];
+    const fresh = () => new Client(outputs, outputs.url, { keepAlive: false });
+    const answers = async () => (await fresh().ask("/", { timeoutSeconds: 5 })).status === 200;
+    cutOff(`taiga-${stack.name}`, interfaceOf(cut.name, cut.hypervisor));
+    try {
+      // Those who hear nothing of the holder take the address: this one too.
+      await until(
+        15,
+        () => holders([cut.name]),
+        ([first]) => first === cut.name,
+      );
+      const taken = Date.now();
+      await until(
+        14,
+        () => holders([cut.name]),
+        (seen) => seen.length === 0,
+      );
+      const given = Date.now();
+      console.log(`a machine that was cut off had the address for ${((given - taken) / 1000).toFixed(1)} s`);
+      await until(8, answers, Boolean);
+      for (const end = Date.now() + 12_000; Date.now() < end; await sleep(250))
+        assert.deepEqual(await holders([cut.name]), [], "it does not take it again");
+      assert.deepEqual(await holders([holder as string]), [holder]);
+      assert.ok(await answers());
+    } finally {
+      mend(`taiga-${stack.name}`);
+    }
+    await until(
+      60,
+      () => holders(),
+      (seen) => seen.length === 1,
+    );
   });
 
   it("moves with the loss of its machine, and one scheduler goes on elsewhere, never two", async () => {

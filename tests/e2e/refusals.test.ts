@@ -9,9 +9,13 @@ import { TestStack } from "../support/stack";
 const config = {
   "taiga:machines": { count: 3, kind: "container" },
   "taiga:protectData": false,
-  "taiga:network": "10.95.0.0/24",
-  "taiga:containers": "10.248.0.0/16",
+  "taiga:network": "10.115.0.0/24",
+  "taiga:containers": "10.215.0.0/16",
 };
+const taigaImages = (back: string) => ({
+  back,
+  ...Object.fromEntries(["front", "events", "protected"].map((each) => [each, `oci:/nowhere/${each}:1`])),
+});
 const stack = new TestStack("e2er", config);
 const stackFile = join(stack.directory, "Pulumi.e2er.yaml");
 
@@ -50,6 +54,11 @@ const refusals: readonly Refusal[] = [
     says: [/taiga:machines\.kind/, /baremetal/, /container/],
   },
   {
+    what: "all services on two machines",
+    config: { "taiga:machines": { kind: "container" }, "taiga:pools": { only: { count: 2 } } },
+    says: [/taiga:services: "all" on two machines/, /write core, or make it 1 or 3 machines/],
+  },
+  {
     what: "another version of an image, without its checksum",
     config: { "taiga:machines": { kind: "emulated", image: { name: "flatcar", version: "4230.2.4" } } },
     says: [/taiga:machines\.image\.checksum/, /4230\.2\.4/, /\.DIGESTS/],
@@ -86,6 +95,19 @@ const refusals: readonly Refusal[] = [
     what: "production on one hypervisor, in containers",
     config: { "taiga:production": true, "taiga:protectData": true },
     says: [/taiga:hypervisors/, /all 3 members on libvirt:uri/, /taiga:machines\.kind/, /write kvm/],
+  },
+  {
+    what: "an image of Taiga that is whatever is new",
+    config: { "taiga:images": taigaImages("docker://docker.io/taigaio/taiga-back:latest") },
+    says: [/taiga:images\.back: "docker:.*:latest" is whatever is new/, /write a version or a digest/],
+  },
+  {
+    what: "images of Taiga that are not there, or that nobody answers for",
+    config: { "taiga:images": taigaImages("docker://127.0.0.1:1/taiga/back:6.10.2") },
+    says: [
+      /taiga:images\.back: .*(cannot be read|takes skopeo)/,
+      /taiga:images\.front: "oci:\/nowhere\/front:1" is not on this host/,
+    ],
   },
   {
     what: "broken cloud-config",

@@ -13,7 +13,7 @@ const stack = new TestStack("e2en", {
   "taiga:services": "core",
   "taiga:protectData": false,
   "taiga:network": "10.96.0.0/24",
-  "taiga:containers": "10.246.0.0/16",
+  "taiga:containers": "10.216.0.0/16",
 });
 const prefix = "taiga-e2en";
 
@@ -39,7 +39,7 @@ describe("a host", { timeout: 20 * 60_000 }, () => {
     assert.equal(written.status, 201, written.text);
 
     for (const name of machines()) loseMachine(name);
-    while (machines().some(isRunning)) await sleep(200);
+    while (machines().some((name) => isRunning(name))) await sleep(200);
     for (const name of machines()) execFileSync("umount", ["-l", `/var/lib/taiga/${prefix}/${name}/root`]);
     execFileSync("virsh", ["-q", "-c", "qemu:///system", "net-destroy", prefix]);
 

@@ -12,7 +12,11 @@ describe("a program", { timeout: 20 * 60_000 }, () => {
   let fleet: FleetClient;
 
   before(async () => {
-    cluster = await TestCluster.start();
+    cluster = await TestCluster.start({
+      name: "e2eu",
+      network: "10.111.0.0/24",
+      containers: "10.211.0.0/16",
+    });
     fleet = new FleetClient(cluster.connection.machines, cluster.connection.ssh);
   });
   after(() => cluster?.stop());

@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { type ChannelModel, connect } from "amqplib";
 import type { Machine, SshPool } from "../../provider/clients/ssh";
 
@@ -12,7 +12,9 @@ export async function brokerConnection(
   host: string,
   password: string,
 ): Promise<{ connection: ChannelModel; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
   const server = createServer((socket) => {
+    sockets.add(socket);
     ssh.openTcp(machine, host, 5672).then(
       (channel) => {
         for (const end of [socket, channel]) end.on("error", () => socket.destroy());
@@ -32,6 +34,8 @@ export async function brokerConnection(
     const close = async () => {
       await connection.close().catch(() => {});
       server.close();
+      // One whose connection the broker ended stays open at this end.
+      for (const socket of sockets) socket.destroy();
     };
     return { connection, close };
   } catch (error) {

@@ -11,9 +11,24 @@ export interface Answer {
 
 export interface Asking {
   readonly method?: string;
+  /** Sent as JSON, a form as itself. */
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Default: 60 s; a machine may be emulated. */
   readonly timeoutSeconds?: number;
+}
+
+async function encoded(
+  body: unknown,
+): Promise<{ readonly type: string; readonly bytes: Buffer } | undefined> {
+  if (body === undefined) return undefined;
+  if (!(body instanceof FormData))
+    return { type: "application/json", bytes: Buffer.from(JSON.stringify(body)) };
+  const form = new Response(body);
+  return {
+    type: form.headers.get("content-type") as string,
+    bytes: Buffer.from(await form.arrayBuffer()),
+  };
 }
 
 /** A client of one stack's Taiga, which trusts the stack's CA and nobody else. */
@@ -30,8 +45,11 @@ export class Client {
     this.#agent = new Agent({ ca: caCertificate, keepAlive });
   }
 
-  ask(path: string, { method = "GET", body, timeoutSeconds = 60 }: Asking = {}): Promise<Answer> {
-    const payload = body === undefined ? undefined : JSON.stringify(body);
+  async ask(
+    path: string,
+    { method = "GET", body, headers, timeoutSeconds = 60 }: Asking = {},
+  ): Promise<Answer> {
+    const payload = await encoded(body);
     return new Promise((done, fail) => {
       const asking = request(
         new URL(path, this.url),
@@ -39,9 +57,10 @@ export class Client {
           method,
           agent: this.#agent,
           signal: AbortSignal.timeout(timeoutSeconds * 1000),
-          ...(payload && {
-            headers: { "content-type": "application/json", "content-length": Buffer.byteLength(payload) },
-          }),
+          headers: {
+            ...headers,
+            ...(payload && { "content-type": payload.type, "content-length": payload.bytes.length }),
+          },
         },
         (response) => {
           const { fingerprint256 } = (response.socket as import("node:tls").TLSSocket).getPeerCertificate();
@@ -56,7 +75,7 @@ export class Client {
         },
       );
       asking.once("error", fail);
-      asking.end(payload);
+      asking.end(payload?.bytes);
     });
   }
 

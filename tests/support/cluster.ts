@@ -1,42 +1,59 @@
 import { Connection } from "../../provider/connection";
 import { TestStack } from "./stack";
 
-const place = { name: "e2ef", network: "10.95.0.0/24", containers: "10.248.0.0/16" };
+const place = { name: "e2ef", network: "10.95.0.0/24", containers: "10.248.0.0/16", count: 3 };
+
+/** The cluster's place, and what else its stack's file has, such as machines of another kind. */
+type Given = Partial<typeof place> & { readonly config?: Readonly<Record<string, unknown>> };
 
 /**
- * A real cluster of three container machines without Taiga, as `./deploy.sh` makes it, and the way to it for a provider's
- * code. With E2E_KEEP=FOLDER it stays, and the next run finds it there.
+ * A real cluster of container machines without Taiga, three unless told, as `./deploy.sh` makes it, and the way to it for
+ * a provider's code. With E2E_KEEP=FOLDER it stays, and the next run finds it there.
  */
 export class TestCluster {
-  private constructor(
-    readonly stack: TestStack,
-    /** What a provider's `configure` gets. */
-    readonly config: { get(key: string): string | undefined },
-    readonly connection: Connection,
-  ) {}
+  /** What a provider's `configure` gets. */
+  config: { get(key: string): string | undefined } = { get: () => undefined };
+  readonly #connections: Connection[] = [];
 
-  static async start(): Promise<TestCluster> {
+  private constructor(readonly stack: TestStack) {}
+
+  static async start({ config, ...given }: Given = {}): Promise<TestCluster> {
+    const { name, network, containers, count } = { ...place, ...given };
     const stack = new TestStack(
-      place.name,
+      name,
       {
-        "taiga:machines": { count: 3, kind: "container" },
+        "taiga:machines": { count, kind: "container" },
         "taiga:protectData": false,
-        "taiga:network": place.network,
-        "taiga:containers": place.containers,
+        "taiga:network": network,
+        "taiga:containers": containers,
+        ...config,
       },
       process.env.E2E_KEEP,
     );
     try {
-      stack.write("index.ts", program(""));
+      const cluster = new TestCluster(stack);
+      cluster.declare("");
       await stack.deploy();
-      const shown = await stack.pulumi("config", "--json", "--show-secrets");
-      const values = JSON.parse(shown) as Record<string, { value?: string }>;
-      const config = { get: (key: string) => values[key]?.value };
-      return new TestCluster(stack, config, Connection.fromConfig(config));
+      await cluster.load();
+      return cluster;
     } catch (error) {
       await destroy(stack).catch(() => {}); // what was wrong comes first
       throw error;
     }
+  }
+
+  get connection(): Connection {
+    const last = this.#connections.at(-1);
+    if (!last) throw new Error("the cluster's configuration was not loaded");
+    return last;
+  }
+
+  /** Reads the stack's configuration, again after it was changed. */
+  async load(): Promise<void> {
+    const shown = await this.stack.pulumi("config", "--json", "--show-secrets");
+    const values = JSON.parse(shown) as Record<string, { value?: string }>;
+    this.config = { get: (key) => values[key]?.value };
+    this.#connections.push(Connection.fromConfig(this.config));
   }
 
   /** Gives the stack more to declare than its machines: statements of a program that has `cluster`. */
@@ -45,7 +62,7 @@ export class TestCluster {
   }
 
   async stop(): Promise<void> {
-    await this.connection.close();
+    for (const connection of this.#connections) await connection.close();
     await destroy(this.stack);
   }
 }

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { longestStall } from "../../faults/outage";
 import { Client } from "./client";
+import type { Kind } from "./ledger-kinds";
+import { stories } from "./ledger-kinds";
 
 /** A gateway, and the CA it is known by. */
 export interface Gateway {
@@ -7,49 +10,78 @@ export interface Gateway {
   readonly caCertificate: string;
 }
 
-interface Attempt {
+export interface Attempt {
+  /** The name of what was asked for: stories, reads, ... */
+  readonly what: string;
+  /** What was to be written. */
+  readonly subject: string;
   /** Milliseconds since the epoch. */
   readonly begun: number;
   readonly ended: number;
   /** HTTP status, or why there is none. */
   readonly answer: number | string;
+  readonly succeeded: boolean;
 }
 
-/** Writes numbered stories through a gateway without a pause, and remembers which were acknowledged. */
+export interface LedgerOptions {
+  /** What is asked for, each by writers of its own. Default: stories. */
+  readonly kinds?: readonly Kind[];
+  /** Writers of each kind. Default: 4. */
+  readonly writers?: number;
+  /** Default: 20. */
+  readonly timeoutSeconds?: number;
+  /** Whether a writer keeps its connection; of `some`, every other one does. Default: all. */
+  readonly keepAlive?: "all" | "some";
+}
+
+/** Writes numbered things through a gateway without a pause, and remembers which were acknowledged. */
 export class Ledger {
-  readonly acknowledged: string[] = [];
   readonly attempts: Attempt[] = [];
-  #running = true;
-  #number = 0;
+  readonly #acknowledged = new Map<Kind, Attempt[]>();
+  readonly #kinds: readonly Kind[];
   readonly #writers: Promise<void>[];
+  #running = true;
+  #slower = 1;
+  #number = 0;
 
   constructor(
     private readonly gateway: Gateway,
     private readonly name: string,
-    writers = 4,
+    private readonly options: LedgerOptions = {},
   ) {
-    this.#writers = Array.from({ length: writers }, () => this.#write());
+    this.#kinds = options.kinds ?? [stories];
+    this.#writers = this.#kinds.flatMap((kind) =>
+      Array.from({ length: options.writers ?? 4 }, (_, index) => this.#write(kind, index)),
+    );
   }
 
-  async #write(): Promise<void> {
-    const client = connect(this.gateway);
+  async #write(kind: Kind, index: number): Promise<void> {
+    const { timeoutSeconds = 20, keepAlive = "all" } = this.options;
+    const client = connect(this.gateway, keepAlive === "all" || index % 2 === 0);
+    const acknowledged = this.#acknowledged.get(kind) ?? [];
+    this.#acknowledged.set(kind, acknowledged);
     while (this.#running) {
       this.#number += 1;
       const subject = `${this.name} ${this.#number}`;
       const begun = Date.now();
       let answer: number | string;
       try {
-        const body = { subject };
-        answer = (await client.ask("/api/v1/userstories", { method: "POST", body, timeoutSeconds: 20 }))
-          .status;
+        answer = (await kind.ask(client, subject, timeoutSeconds)).status;
       } catch (error) {
         answer = (error as Error).name;
       }
-      this.attempts.push({ begun, ended: Date.now(), answer });
-      if (answer === 201) this.acknowledged.push(subject);
-      await sleep(100);
+      const succeeded = answer === kind.success;
+      const attempt = { what: kind.name, subject, begun, ended: Date.now(), answer, succeeded };
+      this.attempts.push(attempt);
+      if (succeeded) acknowledged.push(attempt);
+      await sleep((kind.pause ?? 100) * this.#slower);
     }
     client.close();
+  }
+
+  /** Asks less often from here on: what has to be made good is made good meanwhile. */
+  slowDown(times: number): void {
+    this.#slower = times;
   }
 
   async stop(): Promise<void> {
@@ -57,17 +89,24 @@ export class Ledger {
     await Promise.all(this.#writers);
   }
 
+  /** How many writes were acknowledged; reads are none. */
+  get acknowledged(): number {
+    return this.#written().reduce((sum, [, attempts]) => sum + attempts.length, 0);
+  }
+
+  #written() {
+    return [...this.#acknowledged].filter(([kind]) => kind.found);
+  }
+
   /** When the first write begun after a moment was acknowledged, ms since the epoch; undefined while none was. */
   acknowledgedAfter(moment: number): number | undefined {
-    const ends = this.attempts.filter(({ begun, answer }) => begun > moment && answer === 201);
+    const ends = this.attempts.filter(({ begun, succeeded }) => begun > moment && succeeded);
     return ends.length === 0 ? undefined : Math.min(...ends.map(({ ended }) => ended));
   }
 
   /** The longest time from one acknowledgement to the next, seconds. */
   longestStall(): number {
-    const ends = this.attempts.filter(({ answer }) => answer === 201).map(({ ended }) => ended);
-    ends.sort((one, other) => one - other);
-    return Math.max(0, ...ends.slice(1).map((end, index) => end - (ends[index] as number))) / 1000;
+    return longestStall(this.attempts);
   }
 
   /** How often each answer came. */
@@ -77,14 +116,24 @@ export class Ledger {
     return counts;
   }
 
-  /** Acknowledged stories that a gateway does not list. */
-  async missing(gateway: Gateway): Promise<string[]> {
+  /** What was acknowledged and a gateway does not have. */
+  async missing(gateway: Gateway): Promise<Attempt[]> {
     const client = connect(gateway);
-    const stories = await client.json<{ subject: string }[]>("/api/v1/userstories");
-    client.close();
-    const found = new Set(stories.map(({ subject }) => subject));
-    return this.acknowledged.filter((subject) => !found.has(subject));
+    try {
+      const lost: Attempt[] = [];
+      for (const [kind, attempts] of this.#written()) {
+        const found = await kind.found?.(
+          client,
+          attempts.map(({ subject }) => subject),
+        );
+        lost.push(...attempts.filter(({ subject }) => !found?.has(subject)));
+      }
+      return lost;
+    } finally {
+      client.close();
+    }
   }
 }
 
-const connect = ({ url, caCertificate }: Gateway): Client => new Client({ caCertificate }, url);
+const connect = ({ url, caCertificate }: Gateway, keepAlive = true): Client =>
+  new Client({ caCertificate }, url, { keepAlive });

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 
 const source = resolve(__dirname, "../../images/libexec");
 /** Where the scripts expect things on a machine; here below a folder of their own. */
-const places = ["/etc/taiga", "/run/", "/opt/taiga/libexec", "/var/lib/docker"];
+const places = ["/etc/taiga", "/run/", "/opt/taiga/libexec", "/var/lib/docker", "/var/lib/data"];
 
 /** The machines' scripts in a folder that stands for a machine, with stand-ins for the programs that reach beyond it. */
 export class Libexec {

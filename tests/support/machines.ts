@@ -1,22 +1,34 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerUri, killInit } from "../../components/container-domain";
 
-/** What virsh prints about container machines. */
-export const virsh = (...args: string[]): string =>
-  execFileSync("virsh", ["-q", "-c", containerUri, ...args], { encoding: "utf8" });
+/** What virsh prints about machines, of containers where no other URI is given. */
+export const virsh = (...args: string[]): string => virshAt(containerUri, ...args);
 
-export const isRunning = (machine: string): boolean => virsh("list", "--name").split("\n").includes(machine);
+const virshAt = (uri: string, ...args: string[]): string =>
+  execFileSync("virsh", ["-q", "-c", uri, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
-/** A container machine loses power: all its processes end at once. When that was, in milliseconds since 1970. */
-export function loseMachine(machine: string): number {
-  killInit(machine);
+export const isRunning = (machine: string, uri = containerUri): boolean =>
+  virshAt(uri, "list", "--name").split("\n").includes(machine);
+
+/** A machine loses power: all its processes end at once. When that was, in milliseconds since 1970. */
+export function loseMachine(machine: string, uri = containerUri): number {
+  if (uri === containerUri) killInit(machine);
+  else process.kill(qemuOf(machine), "SIGKILL");
   return Date.now();
 }
 
+/** libvirt's own `destroy` begins with SIGTERM, on which QEMU still writes out what it has. */
+const qemuOf = (machine: string): number => Number(readFileSync(`/run/libvirt/qemu/${machine}.pid`, "utf8"));
+
 /** Starts a machine that was lost, after libvirt has seen that it is; told to, when it has not within ten seconds. */
-export async function startMachine(machine: string): Promise<void> {
-  for (const end = Date.now() + 10_000; isRunning(machine) && Date.now() < end; ) await sleep(200);
-  if (isRunning(machine)) virsh("destroy", machine);
-  virsh("start", machine);
+export async function startMachine(machine: string, uri = containerUri): Promise<void> {
+  for (const end = Date.now() + 10_000; isRunning(machine, uri) && Date.now() < end; ) await sleep(200);
+  if (isRunning(machine, uri)) virshAt(uri, "destroy", machine);
+  virshAt(uri, "start", machine);
 }
+
+/** The machine's end of the bridge, on this host. */
+export const interfaceOf = (machine: string, uri = containerUri): string =>
+  virshAt(uri, "domiflist", machine).trim().split(/\s+/)[0] as string;

@@ -1,19 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine, SshPool } from "../../provider/clients/ssh";
 
-const psql = "sudo docker exec -u postgres taiga-db /usr/lib/postgresql/15/bin/psql -h /run/postgresql -Atc";
+/** The command that has a container's PostgreSQL answer, as its superuser. */
+export const psql = (sql: string, container = "taiga-db"): string =>
+  `sudo docker exec -u postgres ${container} /usr/lib/postgresql/15/bin/psql -h /run/postgresql -Atc "${sql}"`;
 
 /** Asks a machine's PostgreSQL, not etcd. @returns undefined where none answers. */
 export async function acceptsWrites(ssh: SshPool, machine: Machine): Promise<boolean | undefined> {
   const asked = await ssh
-    .exec(machine, `${psql} 'select pg_is_in_recovery()'`, { timeoutSeconds: 10 })
+    .exec(machine, psql("select pg_is_in_recovery()"), { timeoutSeconds: 10 })
     .catch(() => undefined);
   const answer = asked?.stdout.trim();
   return answer === "f" ? true : answer === "t" ? false : undefined;
 }
 
 export const query = async (ssh: SshPool, machine: Machine, sql: string): Promise<string> =>
-  (await ssh.succeed(machine, `${psql} "${sql}"`)).trim();
+  (await ssh.succeed(machine, psql(sql))).trim();
 
 interface Sighting {
   readonly machine: string;

@@ -122,6 +122,13 @@ export class TestStack {
     return JSON.parse(await this.pulumi("stack", "output", "--json")) as Outputs;
   }
 
+  /** etcdctl as the root of etcd's users. */
+  etcdctl(machine: string, ...args: string[]): Promise<string> {
+    return this.run("npm", ["run", "--silent", "etcdctl", "--", machine, ...args], {
+      PULUMI_STACK: this.name,
+    });
+  }
+
   /** Runs a command on a machine, by the project's own ssh. */
   ssh(machine: string, command: string): Promise<string> {
     return this.run("npm", ["run", "--silent", "ssh", "--", machine, command], { PULUMI_STACK: this.name });

@@ -52,6 +52,7 @@ const etcd2: Documented = [
   ["discovery-proxy", "x", owned],
   ["election-timeout", 1000],
   ["enable-pprof", true, /metrics: extensive/],
+  ["listen-metrics-urls", "http://0.0.0.0:2381", /2379\/metrics serves who has a certificate/],
   ["force-new-cluster", true, owned],
   ["heartbeat-interval", 100],
   ["initial-advertise-peer-urls", "http://10.0.0.1:2380", owned],

@@ -85,6 +85,11 @@ describe("the program of a cluster over two hypervisors", () => {
     for (const { inputs } of of("libvirt:index/network:Network")) {
       assert.deepEqual(inputs, { name: "taiga-two", mode: "bridge", bridge: "br0", autostart: true });
     }
+    for (const { inputs } of of("libvirt:index/domain:Domain"))
+      assert.deepEqual(
+        inputs.networkInterfaces.map(({ mac: _, ...each }: { mac: string }) => each),
+        [{ bridge: "br0" }],
+      );
   });
 
   it("gives machines their pool's size and metadata, and the site's gateway", () => {

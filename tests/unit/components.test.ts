@@ -38,6 +38,9 @@ describe("the program of an emulated cluster", () => {
   let url: string;
   /** Names of what a second Taiga, of the core alone, made. */
   let core: string[];
+  /** What a third one made, whose images come from elsewhere. */
+  let imported: Made[];
+  let says: { rehearsal: string; taiga: string };
 
   before(async () => {
     // Components load after the mocks are set, as Pulumi's testing guide asks.
@@ -53,6 +56,7 @@ describe("the program of an emulated cluster", () => {
       back: { instances: 3 },
       features: { telemetry: true, importers: ["jira"] },
       email: { host: "mail.example.org", password: "hidden" },
+      admin: { username: "ada", email: "ada@example.org" },
     });
     const credentials = pulumi.secret(JSON.stringify(await createCredentials()));
     const cluster = new Cluster("taiga-test", {
@@ -79,6 +83,20 @@ describe("the program of an emulated cluster", () => {
     const small = new Taiga("small", { ...common, services: "core" });
     await new Promise((resolve) => small.url.apply(resolve));
     core = made.splice(before).map(({ name }) => name);
+    const image = (service: string) => ({
+      source: `docker://example.org/${service}:6.10.2`,
+      id: "0".repeat(64),
+      name: `127.0.0.1:5000/taiga/${service}:6.10.2-0`,
+      isRehearsal: false,
+    });
+    const other = new Taiga("other", {
+      ...common,
+      services: "core",
+      images: { back: image("back"), front: image("front") },
+    });
+    await new Promise((resolve) => other.url.apply(resolve));
+    imported = made.splice(before);
+    says = { rehearsal: taiga.images, taiga: other.images };
   });
 
   it("has the dynamic resources' provider configured before anything that machines need", () => {
@@ -99,7 +117,10 @@ describe("the program of an emulated cluster", () => {
     assert.equal(domain.type, "qemu");
     assert.equal(domain.memory, 1280);
     assert.equal(domain.running, true);
-    assert.deepEqual(domain.cmdlines, [{ console: "ttyS0", apparmor: "0" }, { _: "quiet" }]);
+    assert.deepEqual(domain.cmdlines, [
+      { console: "ttyS0", apparmor: "0", mitigations: "off" },
+      { _: "quiet" },
+    ]);
     assert.deepEqual(
       domain.disks,
       ["overlay", "data", "payload"].map((disk) => ({ volumeId: `taiga-test-2-${disk}-id` })),
@@ -116,9 +137,29 @@ describe("the program of an emulated cluster", () => {
     for (const name of ["taiga-back@1.service", "taiga-front@2.service", "taiga-gateway.service"])
       assert.ok(services.includes(name), name);
     assert.deepEqual(
-      core.filter((name) => /^taiga-(broker|async|beat|events|protected)/.test(name)),
+      core.filter((name) => /^taiga-(broker|async|beat|events|protected|media@)/.test(name)),
       [],
     );
+  });
+
+  it("has a registry on the machines where images come from elsewhere, and its units run them", () => {
+    assert.deepEqual(says, { rehearsal: "rehearsal", taiga: "taiga" });
+    const ofKind = (type: string) => imported.filter((each) => each.type === `pulumi-nodejs:dynamic/${type}`);
+    assert.deepEqual(
+      ofKind("registry:Image")
+        .map(({ name }) => name)
+        .sort(),
+      ["taiga-back", "taiga-front"],
+    );
+    const { inputs } = ofKind("registry:Image")[0] as Made;
+    assert.equal((inputs.machines as unknown[]).length, 3);
+    const content = (name: string) => String(imported.find((each) => each.name === name)?.inputs.content);
+    for (const unit of ["taiga-back@1.service", "taiga-static.service"]) {
+      assert.match(content(unit), / 127\.0\.0\.1:5000\/taiga\/back:6\.10\.2-0[ \n]/);
+      assert.doesNotMatch(content(unit), /:rehearsal/, unit);
+    }
+    assert.ok(imported.some(({ name }) => name === "taiga-registry-peers.service"));
+    assert.ok(!made.some(({ name }) => name.startsWith("taiga-registry")), "none where none is needed");
   });
 
   it("runs the core where machines are emulated, unless told otherwise", () => {
@@ -167,6 +208,9 @@ describe("the program of an emulated cluster", () => {
       "taiga-db@1.service",
       "taiga-db@3.service",
       "taiga-broker@3.service",
+      "taiga-media@3.service",
+      "taiga-media-discovery@3.service",
+      "taiga-media-mount.service",
       "taiga-ambassador.service",
       "taiga-back@1.service",
       "taiga-back@2.service",
@@ -223,10 +267,16 @@ describe("the program of an emulated cluster", () => {
     assert.equal(value("email/email_backend"), "django.core.mail.backends.smtp.EmailBackend");
     assert.equal(value("entry/address"), "10.50.0.5");
     assert.equal(value("entry/machines"), "10.50.0.11 10.50.0.12 10.50.0.13");
+    assert.equal(value("media/members"), "10.50.0.11 10.50.0.12 10.50.0.13");
   });
 
   it("gives secrets to the engine as secrets", () => {
-    for (const path of ["gateway/tls", "email/email_host_password", "back/taiga_secret_key"]) {
+    for (const path of [
+      "gateway/tls",
+      "email/email_host_password",
+      "back/taiga_secret_key",
+      "admin/django_superuser_password",
+    ]) {
       const { value } = one("pulumi-nodejs:dynamic/etcd:Key", `/taiga/config/${path}`);
       assert.equal(
         (value as Record<string, unknown>)["4dabf18193072939515e22adb298388d"],

@@ -44,6 +44,8 @@ describe("a lock left in the local backend", () => {
   });
 });
 
+const own = [{ name: "libvirt:uri", uri: "qemu:///system" }];
+
 describe("what a stack owns", () => {
   it("has its prefix and nothing but a number after it", () => {
     for (const name of ["taiga-dev", "taiga-dev-1", "taiga-dev-12"]) assert.ok(isOf("taiga-dev", name), name);
@@ -53,28 +55,41 @@ describe("what a stack owns", () => {
   });
 
   it("is recorded by kind and name", () => {
-    const known = recorded({
+    const state = {
       resources: [
         { urn: "u", type: "libvirt:index/domain:Domain", id: "uuid", outputs: { name: "taiga-dev-1" } },
         { urn: "u", type: "libvirt:index/volume:Volume", id: "/var/lib/taiga/taiga-dev/data-1", outputs: {} },
         { urn: "u", type: "libvirt:index/ignition:Ignition", id: "/pool/ign;5f-uuid", outputs: {} },
         { urn: "u", type: "command:local:Command", inputs: { environment: { NAME: "taiga-dev-3" } } },
       ],
-    });
+    };
+    const known = recorded(state, own);
     for (const one of [
-      "domain taiga-dev-1",
-      "volume /var/lib/taiga/taiga-dev/data-1",
-      "volume /pool/ign",
+      "domain taiga-dev-1 on libvirt:uri",
+      "volume /var/lib/taiga/taiga-dev/data-1 on libvirt:uri",
+      "volume /pool/ign on libvirt:uri",
       "container taiga-dev-3",
     ]) {
       assert.ok(known.has(one), one);
     }
-    assert.ok(!known.has("domain taiga-dev-3"));
+    assert.ok(!known.has("domain taiga-dev-3 on libvirt:uri"));
+  });
+
+  it("is recorded where it is: several hypervisors have networks, pools and volumes of one name", () => {
+    const network = (hypervisor: string) => ({
+      urn: `urn:pulumi:dev::taiga::libvirt:index/network:Network::taiga-dev-${hypervisor}-network`,
+      type: "libvirt:index/network:Network",
+      outputs: { name: "taiga-dev" },
+      provider: `urn:pulumi:dev::taiga::taiga:cluster:Cluster$pulumi:providers:libvirt::${hypervisor}::5f-uuid`,
+    });
+    const two = ["east", "west"].map((name) => ({ name, uri: `qemu+ssh://${name}.example.org/system` }));
+    assert.deepEqual([...recorded({ resources: [network("west")] }, two)], ["network taiga-dev on west"]);
+    assert.equal(recorded({ resources: two.map(({ name }) => network(name)) }, two).size, 2);
   });
 
   it("is not recorded by a resource that was deleted to be replaced", () => {
     const domain = { urn: "u", type: "libvirt:index/domain:Domain", outputs: { name: "taiga-dev-1" } };
-    assert.ok(!recorded({ resources: [{ ...domain, pendingReplacement: true }] }).has("domain taiga-dev-1"));
+    assert.equal(recorded({ resources: [{ ...domain, pendingReplacement: true }] }, own).size, 0);
   });
 });
 
@@ -83,10 +98,11 @@ describe("a resource that was being deleted", () => {
   const deleting = [{ type: "deleting", resource: domain }];
 
   it("is forgotten only when libvirt no longer has it", () => {
-    assert.equal(deletionHappened(domain, deleting, new Set()), true);
-    assert.equal(deletionHappened(domain, deleting, new Set(["domain taiga-dev-1"])), false);
-    assert.equal(deletionHappened(domain, [{ type: "updating", resource: domain }], new Set()), false);
-    assert.equal(deletionHappened({ ...domain, urn: "u2" }, deleting, new Set()), false);
+    const here = new Set(["domain taiga-dev-1 on libvirt:uri"]);
+    assert.equal(deletionHappened(domain, deleting, new Set(), own), true);
+    assert.equal(deletionHappened(domain, deleting, here, own), false);
+    assert.equal(deletionHappened(domain, [{ type: "updating", resource: domain }], new Set(), own), false);
+    assert.equal(deletionHappened({ ...domain, urn: "u2" }, deleting, new Set(), own), false);
   });
 });
 

@@ -72,6 +72,14 @@ describe("hypervisors", () => {
       { hypervisors: { a: two.a }, machines: { kind: "container" } },
       /^taiga:machines\.kind "container"/,
     ],
+    [
+      "containers on a second libvirt of this host",
+      {
+        hypervisors: { a: "qemu+unix:///system?socket=/run/second/libvirt-sock" },
+        machines: { kind: "container" },
+      },
+      /^taiga:machines\.kind "container" is for this host's own libvirt alone, and a is/,
+    ],
   ];
   for (const [what, raw, expected] of refusals) it(`are refused: ${what}`, () => one(raw, expected));
 });

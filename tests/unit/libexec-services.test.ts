@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { afterEach, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Libexec } from "../support/libexec";
+import { lives } from "../support/processes";
 
 let machine: Libexec;
 afterEach(() => machine.remove());
@@ -44,7 +48,9 @@ describe("the gateway's list", () => {
       announced("/taiga/services/back/1", at("10.8.1.2", 8000)) +
         announced("/taiga/services/db/m-1", at("10.9.0.11", 5432)) +
         announced("/taiga/services/front/1", at("10.8.1.3", 80)) +
-        announced("/taiga/services/gateway/m-1", at("10.8.1.4", 80)),
+        announced("/taiga/services/gateway/m-1", at("10.8.1.4", 80)) +
+        announced("/taiga/services/media/m-1", at("10.9.0.11", 24009)) +
+        announced("/taiga/services/registry/m-1", at("10.9.0.11", 5443)),
       "",
     );
     machine.run("gateway-servers", join(machine.root, "run"));
@@ -70,6 +76,40 @@ describe("the gateway's list", () => {
   });
 });
 
+describe("waiting for the database", () => {
+  const db = (role: string) => `{"address":"10.9.0.11","port":5432,"machine":"m-1","role":"${role}"}`;
+  const told = (there: string, change: string) => {
+    machine = new Libexec();
+    machine.write("/fields", `"Revision" : 41\n${announced("/taiga/services/db/m-1", there)}`);
+    machine.write("/events", `PUT\n/taiga/services/db/m-1\n${change}\n`);
+    machine.program(
+      "etcdctl",
+      `case "$*" in *fields) cat "$ROOT/fields" ;; watch*) echo $$ >"$ROOT/watch"; cat "$ROOT/events"; exec sleep 60 ;; esac`,
+    );
+  };
+
+  it("ends when a leader is announced, and its watch with it", async () => {
+    told(db("replica"), db("leader"));
+    const began = Date.now();
+    assert.equal(machine.run("await-database").code, 0);
+    assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`);
+    const watch = machine.read("/watch").trim();
+    for (let tries = 0; lives(watch) && tries < 250; tries += 1) await sleep(20);
+    assert.equal(lives(watch), false, "the watch goes on");
+  });
+
+  it("goes on while there are replicas alone, and asks again when the watch has ended", () => {
+    told(db("replica"), db("replica"));
+    machine.program(
+      "etcdctl",
+      'case "$*" in *fields) cat "$ROOT/fields" ;; watch*) cat "$ROOT/events" ;; esac',
+    );
+    machine.program("sleep", 'exec >/dev/null; [ ! -e "$ROOT/slept" ] || kill $PPID; touch "$ROOT/slept"');
+    assert.notEqual(machine.run("await-database").code, 0);
+    assert.equal(machine.calls("etcdctl watch").length, 2);
+  });
+});
+
 describe("waiting for the gateways", () => {
   const lists = (m1: string, m2: string) => {
     machine = new Libexec();
@@ -80,6 +120,7 @@ describe("waiting for the gateways", () => {
     );
     machine.program("etcdctl", 'cat >"$ROOT/asked"; cat "$ROOT/answer"');
     machine.program("sleep", "/bin/sleep 1");
+    machine.write("/run/taiga/announced/back-1", "7a back/1=10.8.1.2:8000\n");
   };
   const [one, two] = ["back/1=10.8.1.2:8000 ", "back/2=10.8.2.2:8000 front/1=10.8.1.3:80 "];
 
@@ -90,6 +131,9 @@ describe("waiting for the gateways", () => {
     ["forgot", two, one, false],
     ["others", one + two, two, true],
     ["others", one + two, one, false],
+    ["knows", "back/1=10.8.3.9:8000 ", one, false],
+    ["forgot", "back/1=10.8.3.9:8000 ", two, true],
+    ["others", "back/1=10.8.3.9:8000 ", two, true],
   ] as const) {
     it(`${holds ? "ends" : "goes on"}: ${what} back/1 of "${m1}" and "${m2}"`, () => {
       lists(m1, m2);
@@ -176,6 +220,69 @@ describe("what runs on one machine at a time", () => {
     assert.match(stdout, /term 13/);
     assert.deepEqual(machine.calls("etcdctl watch"), ["etcdctl watch --rev 13 /lock"]);
     assert.equal(machine.calls("etcdctl lease grant").length, 2);
+  });
+});
+
+describe("what a sidekick announces", () => {
+  const key = "/taiga/services/back/1";
+  const own = '{"address":"127.0.0.1","port":PORT,"machine":"m-1"}';
+  let server: Server;
+  let port: number;
+  /** A sidekick of a container of this host, and an etcdctl that renews its lease as often as there are lists of servers. */
+  const announce = (lists: readonly string[]) => {
+    machine = new Libexec();
+    for (const [index, list] of lists.entries())
+      machine.write(`/list-${index}`, list.replace("PORT", `${port}`));
+    machine.write("/run/taiga/gateway/servers", "");
+    machine.write("/opt/taiga/libexec/container", "find_address() { address=127.0.0.1; }\n");
+    machine.program(
+      "etcdctl",
+      `case "$*" in
+        "lease grant 30") echo "lease 7a granted with TTL(30s)" ;;
+        *keep-alive*)
+          for list in "$ROOT"/list-*; do
+            cp "$list" "$ROOT/run/taiga/gateway/servers"
+            echo "lease 7a keepalived with TTL(30)"
+            /bin/sleep 0.3
+          done ;;
+      esac`,
+    );
+    const { code, stderr } = machine.run("announce", "back", "1", "taiga-back-1", `${port}`);
+    assert.equal(code, 0, stderr);
+    return machine.calls("etcdctl put");
+  };
+  const put = () => `etcdctl put --lease=7a ${key} ${own.replace("PORT", `${port}`)}`;
+
+  before(async () => {
+    server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    port = (server.address() as AddressInfo).port;
+  });
+  after(() => server.close());
+
+  it("hangs on a lease that goes with it", () => {
+    assert.deepEqual(announce(["", "back 1 127.0.0.1 PORT\n"]), [put()]);
+    assert.deepEqual(machine.calls("etcdctl lease revoke"), ["etcdctl lease revoke 7a"]);
+    assert.equal(machine.read("/run/taiga/announced/back-1"), `7a back/1=127.0.0.1:${port}\n`);
+  });
+
+  it("is announced again when it was there and is no longer, as after a machine that was cut off withdrew its own", () => {
+    const lists = ["back 1 127.0.0.1 PORT\n", "back 1 10.8.3.9 8000\n", "back 2 10.8.3.9 8000\n"];
+    assert.deepEqual(announce(lists.slice(0, 2)), [put()], "another's is left alone");
+    machine.remove();
+    assert.deepEqual(announce(lists), [put(), put()]);
+  });
+
+  it("is withdrawn by the end of its lease, not by removing what is there under its name", () => {
+    machine = new Libexec();
+    machine.program("systemctl", "");
+    machine.program("fleetctl", "echo taiga-back@1.service");
+    machine.program("etcdctl", '[ "$1" != txn ] || printf "SUCCESS\\n\\n"');
+    assert.equal(machine.run("withdraw", "back", "1", "taiga-back@1.service").code, 0);
+    assert.deepEqual(machine.calls("etcdctl"), [], "nothing was announced");
+    machine.write("/run/taiga/announced/back-1", "7a back/1=10.8.1.2:8000\n");
+    assert.equal(machine.run("withdraw", "back", "1", "taiga-back@1.service").code, 0);
+    assert.deepEqual(machine.calls("etcdctl"), ["etcdctl lease revoke 7a", "etcdctl txn"]);
   });
 });
 

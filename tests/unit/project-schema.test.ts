@@ -66,7 +66,7 @@ describe("the project's schema", () => {
     const [{ message } = { message: "" }] = unknownFields(["taiga:?"]);
     const known = (/write one of (.*)$/.exec(message)?.[1] ?? "").split(", ");
     const declared = own.map(([key]) => key.slice("taiga:".length));
-    assert.deepEqual(known.filter((key) => !declared.includes(key)).sort(), ["endpoints", "images"]);
+    assert.deepEqual(known.filter((key) => !declared.includes(key)).sort(), ["endpoints"]);
   });
 });
 
@@ -87,6 +87,10 @@ describe("the stacks' files", () => {
         .warnings.map(({ field }) => field)
         .filter((field) => field === "taiga:hypervisors"),
       [],
+    );
+    assert.match(
+      settings.application.images?.back.text ?? "",
+      /^docker:\/\/docker\.io\/taigaio\/taiga-back:/,
     );
     assert.equal(settings.pools.flatMap(({ numbers }) => numbers).length, 5);
   });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { lives } from "../support/processes";
 
 const root = resolve(__dirname, "../..");
 
@@ -26,11 +27,10 @@ describe("a dynamic provider", () => {
     writeFileSync(launcher, `node ${main}\ntrue\n`);
     const engine = spawn("sh", ["-c", `sh ${launcher} & wait`], { stdio: ["ignore", "pipe", "inherit"] });
     const provider = Number(await new Promise((said) => engine.stdout.once("data", said)));
-    const lives = () => existsSync(`/proc/${provider}`);
     await sleep(3_000);
-    assert.ok(lives(), "it lives as long as its engine");
+    assert.ok(lives(provider), "it lives as long as its engine");
     engine.kill("SIGKILL");
-    for (let tries = 0; lives() && tries < 100; tries += 1) await sleep(100);
-    assert.equal(lives(), false);
+    for (let tries = 0; lives(provider) && tries < 100; tries += 1) await sleep(100);
+    assert.equal(lives(provider), false);
   });
 });

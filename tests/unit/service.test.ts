@@ -46,6 +46,10 @@ describe("a Service", () => {
       "[Service]\nExecStart=/bin/s\n[X-Fleet]\nMachineOf=w@%i.service\n",
     );
     writeFileSync(join(folder, "one.service"), "[Service]\nExecStart=/bin/one\n");
+    writeFileSync(
+      join(folder, "image.service"),
+      "[Service]\nExecStartPre=/bin/image a/b:1\nExecStart=/bin/run -v /a/b:1/c:ro a/b:1 a/b:10 x\n",
+    );
   });
   beforeEach(() => {
     made.length = 0;
@@ -62,6 +66,14 @@ describe("a Service", () => {
     return { units, gate: gate.inputs };
   };
   const template = { units: ["w-side@", "w@", "one"] };
+
+  it("runs other images than the unit files name, wherever they are a word of their own", async () => {
+    const { units } = await declare({ units: ["image"], images: { "a/b:1": "127.0.0.1:5000/a/b:2-ff" } });
+    assert.equal(
+      units[0]?.inputs.content,
+      "[Service]\nExecStartPre=/bin/image 127.0.0.1:5000/a/b:2-ff\nExecStart=/bin/run -v /a/b:1/c:ro 127.0.0.1:5000/a/b:2-ff a/b:10 x\n",
+    );
+  });
 
   it("is each instance of its templates, its other units, and a gate over all", async () => {
     const { units, gate } = await declare({ ...template, instances: 2, timeoutSeconds: 60 });

@@ -79,6 +79,26 @@ describe("a stack's settings", () => {
       /taiga:features\.importers: \["asana"\] is no list of importers; write a list of github, jira, trello/,
     ],
     ["features that are a list", { features: ["telemetry"] }, /taiga:features: .*is no mapping/],
+    [
+      "an admin without an address",
+      { admin: { username: "ada" } },
+      /taiga:admin\.email: null is no mail address; write one such as ada@example\.org/,
+    ],
+    [
+      "an admin whose name Taiga would not take",
+      { admin: { username: "ada l", email: "ada@example.org" } },
+      /taiga:admin\.username: "ada l" is no user's name; write letters/,
+    ],
+    [
+      "an admin's password that is too short",
+      { admin: { username: "ada", email: "ada@example.org", password: "hunter2" } },
+      /taiga:admin\.password: "\[secret\]" is no line of at least 8 characters/,
+    ],
+    [
+      "an admin's unknown field",
+      { admin: { username: "ada", email: "ada@example.org", passwort: "hunter2" } },
+      /taiga:admin\.passwort: "\[secret\]" is for no known field; write one of username, email, password/,
+    ],
     ["mail without a server", { email: { user: "taiga" } }, /taiga:email\.host: null is no mail server/],
     ["a port that is none", { email: { host: "m", port: 0 } }, /taiga:email\.port: 0 is no port; write 587/],
     [
@@ -89,6 +109,12 @@ describe("a stack's settings", () => {
   ];
   it("never repeat a password in a message", () => {
     assert.doesNotMatch(messages({ email: { host: "m", password: ["hunter2"] } }).join(), /hunter2/);
+    for (const admin of [
+      "hunter2",
+      { passwort: "hunter2" },
+      { username: "a", email: "a@b", password: "hunter2" },
+    ])
+      assert.doesNotMatch(messages({ admin }).join(), /hunter2/);
   });
 
   for (const [what, raw, expected] of [...refusals, ...application]) {
@@ -122,6 +148,7 @@ describe("a stack's settings", () => {
           back: fc.anything(),
           features: fc.anything(),
           email: fc.anything(),
+          admin: fc.anything(),
         }),
         (raw) => {
           const { problems } = readSettings({ prefix: "p", ...raw });

@@ -29,6 +29,7 @@ describe("the gateway's certificate", () => {
     const certificate = new X509Certificate(outs?.certificate ?? "");
     assert.ok(certificate.verify(new X509Certificate(credentials.caCertificate).publicKey));
     for (const address of inputs.addresses) assert.equal(certificate.checkIP(address), address);
+    assert.equal(certificate.checkHost("localhost"), undefined, "a member of etcd has that name");
     assert.match(outs?.bundle ?? "", /^-----BEGIN PRIVATE KEY-----[\s\S]*-----BEGIN CERTIFICATE-----/);
   });
 
@@ -55,15 +56,17 @@ describe("the gateway's certificate", () => {
     assert.notEqual(renewed.outs?.bundle, outs.bundle);
   });
 
-  it("is made anew for other addresses, and when the CA is another", async () => {
+  it("is made anew for other addresses, when the CA is another, and when etcd would take it from a client", async () => {
     const { outs } = await provider.create(inputs);
     assert.ok(outs);
     assert.equal((await provider.diff("taiga", outs, { ...inputs, addresses: [entry] })).changes, true);
-    const other = await mintCertificate(await createCredentials(), inputs);
-    assert.equal(
-      (await provider.diff("taiga", { ...outs, ...other, notAfter: outs.notAfter }, inputs)).changes,
-      true,
-    );
+    const changes = async (ca: Credentials, end?: "server") => {
+      const { certificate } = await mintCertificate(ca, end ? { ...inputs, end } : inputs);
+      return (await provider.diff("taiga", { ...outs, certificate }, inputs)).changes;
+    };
+    assert.equal(await changes(credentials, "server"), false);
+    assert.equal(await changes(await createCredentials(), "server"), true);
+    assert.equal(await changes(credentials), true);
   });
 });
 

@@ -22,9 +22,9 @@ def connect():
     return channel
 
 
-def send(channel, name, sender):
+def send(channel, name, sender, task_id=None):
     """Returns when the broker has the task on every mirror; the channel is to have confirm_delivery."""
-    task = json.dumps({"id": str(uuid.uuid4()), "task": name, "sender": sender})
+    task = json.dumps({"id": task_id or str(uuid.uuid4()), "task": name, "sender": sender})
     channel.basic_publish("", QUEUE, task, pika.BasicProperties(delivery_mode=2), mandatory=True)
 
 

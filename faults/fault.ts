@@ -1,0 +1,19 @@
+import type { Cluster } from "./cluster";
+
+/** Something that goes wrong with a cluster that is whole. */
+export interface Fault {
+  readonly name: string;
+  readonly says: string;
+  /** Nobody promises how soon requests do well after it: all machines are gone at once. */
+  readonly spared?: boolean;
+  /** Finds out whom it strikes. */
+  aim(cluster: Cluster): Promise<Shot>;
+}
+
+export interface Shot {
+  /** Who is struck, for people. */
+  readonly target: string;
+  strike(): Promise<unknown>;
+  /** Puts right what the cluster cannot; left out where it must manage alone. */
+  heal?(): Promise<unknown>;
+}

@@ -1,0 +1,53 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Outcome, Result } from "./result";
+import { timeline } from "./timeline";
+
+const file = join(__dirname, "results.json");
+
+const seconds = (value: number | null): string => (value === null ? "never" : `${value.toFixed(1)} s`);
+
+/** Fault by fault, as text in columns. */
+export function table(results: readonly Result[]): string {
+  const rows = [
+    ["fault", "machines", "reads back", "writes back", "failed", "acknowledged", "lost"],
+    ...results.map((each) => [
+      each.fault,
+      each.kind,
+      seconds(each.readsBackSeconds),
+      seconds(each.writesBackSeconds),
+      String(each.failedRequests),
+      String(each.acknowledged),
+      String(each.lost),
+    ]),
+  ];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** New results take the place of earlier ones of the same fault on the same kind of machine. */
+export const merge = (old: readonly Result[], fresh: readonly Result[]): Result[] => [
+  ...old.filter((each) => !fresh.some(({ fault, kind }) => fault === each.fault && kind === each.kind)),
+  ...fresh,
+];
+
+/** Writes faults/results.json and, of a run of every fault, faults/timeline-KIND.svg. */
+export function save(outcomes: readonly Outcome[], complete: boolean): void {
+  const old = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Result[]) : [];
+  const results = merge(
+    old,
+    outcomes.map(({ result }) => result),
+  );
+  writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
+  const kind = outcomes[0]?.result.kind;
+  if (complete && kind) writeFileSync(join(__dirname, `timeline-${kind}.svg`), timeline(outcomes));
+}

@@ -1,0 +1,92 @@
+import type { Machine } from "../clients/ssh";
+import type { Connection } from "../connection";
+import { Interrupted, interruption } from "../interrupt";
+import { waitUntil } from "../progress";
+import { clusterLacks, etcdLacks } from "./health";
+import { backToWork, leave } from "./leaving";
+import { lock } from "./lock";
+import { listMembers, type Member, memberOf, quorumLacks } from "./members";
+import { giveUpSubnet } from "./subnets";
+
+/** Seconds for all others to be whole, and for the turn to come. */
+const patience = { whole: 600, turn: 2400 };
+
+/**
+ * Waits its turn and for all others to be whole, then empties the machine: the engine takes it away next. One that the
+ * configuration still has is about to be made anew; one that it has no more leaves for good.
+ */
+export async function depart(
+  connection: Connection,
+  state: Pick<Machine, "name" | "address">,
+): Promise<void> {
+  const machine = connection.at(state);
+  const leaves = !connection.isPlanned(machine);
+  const what = `${state.name}: to ${leaves ? "leave" : "be replaced"}`;
+  const untilWhole = (timeoutSeconds: number) =>
+    waitUntil(
+      {
+        what,
+        timeoutSeconds,
+        lookAt: "the machines it names: all others must be whole before one goes",
+      },
+      () => othersLack(connection, machine, leaves),
+    );
+  // Not with the turn taken: what is lacking may be that another goes first, which is dead.
+  if (leaves) await untilWhole(patience.turn);
+  await lock.acquire(connection, state.name, patience.turn);
+  try {
+    await untilWhole(patience.whole);
+    if (leaves) await leave(connection, machine, what);
+    else await stop(connection, machine, what);
+  } catch (error) {
+    // It is as it was. The turn goes to the next: the machine that is not whole may be that one.
+    await lock.release(connection, state.name).catch(() => {});
+    throw error;
+  }
+  await connection.ssh.drop(machine);
+  if (!leaves) return; // its successor lets the lock go, and wants its subnet
+  await giveUpSubnet(connection, machine.address);
+  await lock.release(connection, state.name);
+}
+
+/**
+ * What the others lack: those of today's configuration that are members already, whatever there was when this machine was
+ * made. Members that are leaving too need not be whole, as long as there is a quorum without them.
+ */
+async function othersLack(
+  connection: Connection,
+  machine: Machine,
+  leaves: boolean,
+): Promise<string | undefined> {
+  const members = await listMembers(connection);
+  const others = connection.machines.filter(
+    (each) => each.address !== machine.address && memberOf(members, each),
+  );
+  const lacks = await clusterLacks(connection, others);
+  if (lacks) return lacks;
+  const goes = memberOf(members, machine);
+  const rest = members.filter((each) => each !== goes && !others.some((other) => memberOf([each], other)));
+  const silent = new Set<Member>();
+  for (const each of rest) {
+    const address = new URL(each.peerURLs[0] as string).hostname;
+    if (await etcdLacks(connection, connection.at({ name: each.name, address }))) silent.add(each);
+  }
+  return quorumLacks(members, goes, leaves, (each) => !silent.has(each));
+}
+
+/** Ends what runs on a machine that another will be in the place of, with the same data. */
+async function stop(connection: Connection, machine: Machine, what: string): Promise<void> {
+  // A machine that is dead already has nothing to empty.
+  await connection.ssh
+    .exec(
+      machine,
+      // With its socket, or a unit that asks fleet something as it stops would start it again.
+      "sudo sh -c 'systemctl stop fleet.socket fleet; systemctl stop docker.socket docker flanneld etcd; sync'",
+      { timeoutSeconds: 120 },
+    )
+    .catch((error: Error) => console.error(`${machine.name}: not drained: ${error.message}`));
+  if (!interruption.aborted) return;
+  // The engine will not take the machine away now, so it goes back to work.
+  await backToWork(connection, machine);
+  throw new Interrupted(what);
+}

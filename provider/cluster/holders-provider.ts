@@ -1,0 +1,75 @@
+import type * as dynamic from "@pulumi/pulumi/dynamic";
+import { configured } from "../configured";
+import { failures } from "../failures";
+
+/** Names of machines. */
+export interface HoldersInputs {
+  readonly members: readonly string[];
+  readonly media: readonly string[];
+  readonly machines: readonly string[];
+}
+
+const { configure, connected } = configured("cluster.Holders");
+
+export { configure };
+
+/** No machine is to hold nothing any more. */
+export async function check(
+  { members = [], media = [] }: Partial<HoldersInputs>,
+  news: HoldersInputs,
+): Promise<dynamic.CheckResult<HoldersInputs>> {
+  return {
+    inputs: news,
+    failures: failures({
+      members: refusal("members of database and broker", without(members, news.members), members.length),
+      // One that stays hands over what it had of its own (libexec/media-moved).
+      media: refusal("media", without(without(media, news.media), news.machines), media.length),
+    }),
+  };
+}
+
+export async function diff(
+  _id: string,
+  old: HoldersInputs,
+  news: HoldersInputs,
+): Promise<dynamic.DiffResult> {
+  const changes = (["members", "media", "machines"] as const).some(
+    (field) => old[field].join() !== news[field].join(),
+  );
+  return { changes, replaces: [] };
+}
+
+/** A cluster that was made before there was this resource may have more members than it is to have now. */
+export async function create(inputs: HoldersInputs): Promise<dynamic.CreateResult<HoldersInputs>> {
+  const connection = connected();
+  const prefix = "/service/taiga/members/";
+  const running = await connection.etcd.run((etcd) => etcd.getAll().prefix(prefix).keys());
+  const there = running.map((key) => key.slice(prefix.length));
+  const refused = refusal("members of the database", without(there, inputs.members), there.length);
+  if (refused) throw new Error(refused);
+  return { id: "holders", outs: inputs };
+}
+
+export async function update(
+  _id: string,
+  _old: HoldersInputs,
+  news: HoldersInputs,
+): Promise<dynamic.UpdateResult<HoldersInputs>> {
+  return { outs: news };
+}
+
+async function remove(): Promise<void> {}
+
+export { remove as delete };
+
+const without = (machines: readonly string[], others: readonly string[]): string[] =>
+  machines.filter((machine) => !others.includes(machine));
+
+function refusal(what: string, gone: readonly string[], before: number): string | undefined {
+  if (gone.length === 0) return undefined;
+  return (
+    `${gone.join(", ")}: ${what} are there, and would go with what they alone may know. Keep taiga:machines (or the pools) at ` +
+    `${before} machines or more and taiga:services as it was; for a smaller cluster: npm run backup, pulumi destroy, the new ` +
+    "configuration, npm run restore -- --keep-machines"
+  );
+}

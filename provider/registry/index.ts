@@ -1,0 +1,2 @@
+export { Image, type ImageArgs } from "./image";
+export { imageName } from "./name";
