@@ -8,7 +8,9 @@ import { run } from "../deploy/run";
 import { Connection } from "../provider/connection";
 import { writeBare } from "./bare";
 import { type Benchmark, inTurn, median, type Result, ratio } from "./benchmark";
-import { configuration, timed, timedPulumi, withStack } from "./cluster";
+import { configuration, resourceTypes, timed, timedPulumi, withStack } from "./cluster";
+import { count, nothingProgram, total } from "./nothing";
+import { Program } from "./program";
 
 /** From nothing to the page, with everything built: this project against bare.sh, which makes the same guests. */
 export const deploy: Benchmark = {
@@ -19,6 +21,7 @@ export const deploy: Benchmark = {
       const folder = mkdtempSync(join(tmpdir(), "taiga-bench-bare-"));
       const prefix = `taiga-${stack.name}`;
       const pool = `/var/lib/taiga/${prefix}`;
+      let nothing: Program | undefined;
       try {
         await stack.deploy();
         const { url, caCertificate } = await stack.outputs();
@@ -35,6 +38,10 @@ export const deploy: Benchmark = {
           pages,
         });
         await connection.close();
+        const counts = count(await resourceTypes(stack));
+        const text = nothingProgram(counts, `${options.stack}-peer`, folder);
+        const engine = await Program.make(join(folder, "nothing"), { language: "javascript", text });
+        nothing = engine;
 
         const destroyed = [await timedPulumi(stack, "destroy", "--yes", "--skip-preview")];
         const fromNothing = async (begin: () => Promise<number>) => {
@@ -56,7 +63,16 @@ export const deploy: Benchmark = {
           "deploy.sh": () => fromNothing(() => timed(stack, "./deploy.sh", stack.name)),
           "pulumi up": () => fromNothing(() => timedPulumi(stack, "up", "--yes", "--skip-preview")),
           "bare.sh": bare,
+          // What Pulumi itself takes, were none of it to go on while machines start.
+          nothing: async () => {
+            const took = await engine.up();
+            await engine.destroy();
+            return took;
+          },
         });
+        const bareAndEngine = seconds["bare.sh"].map(
+          (each, round) => each + (seconds.nothing[round] as number),
+        );
         const against = "bare virsh and ssh";
         const results: Result[] = [
           {
@@ -73,6 +89,12 @@ export const deploy: Benchmark = {
             against,
           },
           {
+            name: `bare virsh and ssh, then an up of ${total(counts)} do-nothing resources`,
+            value: ratio(bareAndEngine, seconds["bare.sh"]),
+            unit: "ratio",
+            against,
+          },
+          {
             name: `warm ./deploy.sh, three ${options.kind} machines`,
             value: median(seconds["deploy.sh"]),
             unit: "seconds",
@@ -81,6 +103,7 @@ export const deploy: Benchmark = {
         ];
         return results;
       } finally {
+        await nothing?.destroy().catch((error: Error) => console.error(error.message));
         if (existsSync(join(folder, "cluster.env"))) await remove(prefix, pool).catch(console.error);
         rmSync(folder, { recursive: true, force: true });
       }

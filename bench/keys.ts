@@ -24,7 +24,7 @@ export const keys: Benchmark = {
   run: async (options) => {
     const count = Math.round(full * options.scale);
     const folder = mkdtempSync(join(tmpdir(), "taiga-bench-keys-"));
-    const etcd = await TestEtcd.start();
+    const etcd = await TestEtcd.start(95);
     try {
       return await measure(options, count, folder, etcd);
     } finally {
@@ -146,7 +146,7 @@ for (let i = 0; i < ${count}; i += 1)
 class Loop {
   private constructor(
     private readonly folder: string,
-    private readonly port: number,
+    private readonly url: string,
     private readonly count: number,
   ) {}
 
@@ -156,7 +156,7 @@ class Loop {
     const files = { ca: etcd.credentials.caCertificate, crt: certificate, key };
     for (const [name, text] of Object.entries(files))
       writeFileSync(join(folder, name), text, { mode: 0o600 });
-    return new Loop(folder, etcd.port, count);
+    return new Loop(folder, etcd.url, count);
   }
 
   async run(phase: Phase): Promise<number> {
@@ -173,7 +173,7 @@ class Loop {
       cwd: this.folder,
       env: {
         PATH: `${join(payload().tree, "bin")}:${process.env.PATH}`,
-        ETCDCTL_ENDPOINTS: `https://127.0.0.1:${this.port}`,
+        ETCDCTL_ENDPOINTS: this.url,
         ETCDCTL_CACERT: "ca",
         ETCDCTL_CERT: "crt",
         ETCDCTL_KEY: "key",

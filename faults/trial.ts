@@ -4,7 +4,7 @@ import { type Attempt, Ledger } from "../tests/support/ledger";
 import { events, reads, stories, uploads } from "../tests/support/ledger-kinds";
 import { PrimaryWatch } from "../tests/support/primaries";
 import type { Cluster } from "./cluster";
-import type { Fault } from "./fault";
+import type { Fault, Shot } from "./fault";
 import { backAfter, longestStall } from "./outage";
 import type { Outcome } from "./result";
 import { longestSilence, outOfTurn, readTicks } from "./ticks";
@@ -41,7 +41,7 @@ export async function trial(
   say: (line: string) => void,
 ): Promise<Outcome> {
   const limits = patience[kind];
-  const { target, strike, heal } = await fault.aim(cluster);
+  const { target, strike, heal } = await aimed(fault, cluster);
   const kinds = [stories, events, uploads, reads];
   const ledger = new Ledger(cluster.gateway, `${fault.name} ${Date.now()}`, {
     kinds,
@@ -121,6 +121,17 @@ export async function trial(
   return { result, target, struck, healed, whole, attempts, silence, broken };
 }
 
+/** One that leads may be in the middle of handing that over, or be slow to say. */
+async function aimed(fault: Fault, cluster: Cluster): Promise<Shot> {
+  for (const end = Date.now() + 30_000; ; await sleep(1_000)) {
+    try {
+      return await fault.aim(cluster);
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
+
 /** Until nothing has gone wrong for a while, and each kind of request has done well; or no longer than is bearable. */
 async function untilCalm(ledger: Ledger, kinds: number, struck: number, limit: number): Promise<void> {
   while (Date.now() < struck + limit * 1000) {
@@ -135,8 +146,12 @@ async function untilCalm(ledger: Ledger, kinds: number, struck: number, limit: n
 /** What is written down by workers may come a while after it was acknowledged. */
 async function lostAtLast(ledger: Ledger, cluster: Cluster): Promise<Attempt[]> {
   for (const end = Date.now() + 60_000; ; await sleep(1_000)) {
-    const lost = await ledger.missing(cluster.gateway);
-    if (lost.length === 0 || Date.now() > end) return lost;
+    try {
+      const lost = await ledger.missing(cluster.gateway);
+      if (lost.length === 0 || Date.now() > end) return lost;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
   }
 }
 

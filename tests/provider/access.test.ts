@@ -11,7 +11,7 @@ import * as access from "../../provider/access/access-provider";
 import { databasePassword, databaseUser, fleetRegistry } from "../../provider/access/users";
 import { type HttpMethod, requestJson } from "../../provider/clients/etcd-http";
 import { etcdLacks } from "../../provider/cluster/health";
-import { initialCluster, listMembers, peerUrl, promote } from "../../provider/cluster/members";
+import { initialCluster, listMembers, memberOf, peerUrl, promote } from "../../provider/cluster/members";
 import { Connection } from "../../provider/connection";
 import { type Certificate, mintCertificate, type Subject } from "../../provider/credentials";
 import { TestMembers } from "../support/members";
@@ -64,7 +64,10 @@ describe("access to a real etcd", { timeout: 5 * 60_000 }, () => {
       execFile(
         join(payload().tree, "bin/etcdctl"),
         [`--endpoints=https://${members.machine(member).address}:2379`, ...by, ...args],
-        { cwd: folder, env: { ETCDCTL_API: "3" } },
+        {
+          cwd: folder,
+          env: { ETCDCTL_API: "3", ETCDCTL_DIAL_TIMEOUT: "30s", ETCDCTL_COMMAND_TIMEOUT: "60s" },
+        },
         (_, stdout, stderr) => resolve(stdout + stderr),
       );
     });
@@ -255,8 +258,9 @@ describe("access to a real etcd", { timeout: 5 * 60_000 }, () => {
           .memberAdd({ peerURLs: [peerUrl(machine)], isLearner: true })
           .then(
             () => true,
-            () => false,
+            () => listMembers(members.connection).then((all) => memberOf(all, machine) !== undefined), // its answer was lost
           )
+          .catch(() => false)
           .finally(() => etcd.close());
       });
       const cluster = initialCluster(await listMembers(members.connection), members.connection.machines);

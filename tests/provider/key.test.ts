@@ -12,7 +12,7 @@ describe("etcd.Key", { timeout: 5 * 60_000 }, () => {
   let other: Etcd3;
 
   before(async () => {
-    server = await TestEtcd.start();
+    server = await TestEtcd.start(98);
     await key.configure({ config: server.config });
     connection = Connection.fromConfig(server.config);
     other = await connection.etcd.run(async (etcd) => {

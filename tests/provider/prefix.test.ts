@@ -19,7 +19,7 @@ describe("etcd.Prefix", { timeout: 5 * 60_000 }, () => {
   let other: Etcd3;
 
   before(async () => {
-    server = await TestEtcd.start();
+    server = await TestEtcd.start(99);
     await prefix.configure({ config: server.config });
     connection = Connection.fromConfig(server.config);
     other = await connection.etcd.run(async (etcd) => {

@@ -234,6 +234,10 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     const slow =
       "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo still at it; sleep 1000'\n[X-Fleet]\nGlobal=true\n";
     await unit.create(inputs("s.service", slow));
+    for (const end = Date.now() + 60_000; Date.now() < end; await sleep(500)) {
+      const states = (await fleet.states()).filter(({ name }) => name === "s.service");
+      if (states.filter(({ systemdActiveState }) => systemdActiveState === "activating").length === 3) break;
+    }
     await assert.rejects(gate(["s.service", "missing.service"], 8), (error: Error) => {
       for (const { address } of cluster.connection.machines)
         assert.match(error.message, new RegExp(`s\\.service on ${address} is activating/start`));

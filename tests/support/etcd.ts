@@ -1,54 +1,60 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { payload } from "../../images/artifacts";
 import { buildArtifacts } from "../../images/build";
 import { type Credentials, createCredentials, mintCertificate } from "../../provider/credentials";
 
-/** A real etcd on loopback, with the payload's own binary, mutual TLS and a CA of its own. */
+/** A real etcd on a loopback address of its own, where nobody gets its ports by chance, with the payload's own binary, mutual TLS and a CA of its own. */
 export class TestEtcd {
   #process: ChildProcess | undefined;
   private constructor(
     readonly credentials: Credentials,
-    readonly port: number,
+    private readonly address: string,
     private readonly folder: string,
   ) {}
 
-  static async start(): Promise<TestEtcd> {
+  /** @param network it listens on 127.0.NETWORK.1 */
+  static async start(network: number): Promise<TestEtcd> {
     await buildArtifacts(() => {});
     const credentials = await createCredentials();
+    const address = `127.0.${network}.1`;
     const folder = mkdtempSync(join(tmpdir(), "taiga-etcd-"));
-    const { certificate, key } = await mintCertificate(credentials, { commonName: "test", days: 1 });
+    const { certificate, key } = await mintCertificate(credentials, {
+      commonName: "test",
+      addresses: [address],
+      days: 1,
+    });
     for (const [name, text] of Object.entries({ ca: credentials.caCertificate, crt: certificate, key })) {
       writeFileSync(join(folder, name), text, { mode: 0o600 });
     }
-    const etcd = new TestEtcd(credentials, await freePort(), folder);
+    const etcd = new TestEtcd(credentials, address, folder);
     await etcd.up();
     return etcd;
+  }
+
+  get url(): string {
+    return `https://${this.address}:2379`;
   }
 
   /** What a provider's `configure` gets. */
   get config(): { get(key: string): string | undefined } {
     const values: Record<string, string> = {
       "taiga:credentials": JSON.stringify(this.credentials),
-      "taiga:endpoints": JSON.stringify([
-        { name: "test", address: "127.0.0.1", etcdPort: this.port, sshPort: 1 },
-      ]),
+      "taiga:endpoints": JSON.stringify([{ name: "test", address: this.address, sshPort: 1 }]),
     };
     return { get: (key) => values[key] };
   }
 
   async up(): Promise<void> {
-    const url = `https://127.0.0.1:${this.port}`;
-    const peer = await freePort();
+    const { url } = this;
     const tls = ["--cert-file", "crt", "--key-file", "key", "--trusted-ca-file", "ca", "--client-cert-auth"];
     this.#process = spawn(
       join(payload().tree, "bin/etcd"),
       [
         ...["--data-dir", "data", "--listen-client-urls", url, "--advertise-client-urls", url, ...tls],
-        ...["--listen-peer-urls", `http://127.0.0.1:${peer}`],
+        ...["--listen-peer-urls", `http://${this.address}:2380`],
       ],
       { cwd: this.folder, stdio: "ignore" },
     );
@@ -64,14 +70,4 @@ export class TestEtcd {
     await this.down();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject).listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

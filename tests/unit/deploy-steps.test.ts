@@ -78,10 +78,11 @@ describe("the steps of a deploy", () => {
     );
     assert.ok(
       lines.some((line) =>
-        /still at it after \d s: installing packages \(log: \/logs\/image\.log\)/.test(line),
+        /still at it after \d+ s: installing packages \(log: \/logs\/image\.log\)/.test(line),
       ),
     );
-    assert.match(lines.at(-1) as string, /built \(2 s\)/);
+    const [, took] = /built \((\d+) s\)/.exec(lines.at(-1) as string) ?? [];
+    assert.ok(Number(took) >= 2, lines.at(-1));
   });
 
   it("refuses an order that could never start", async () => {
