@@ -6,6 +6,8 @@ export interface Fault {
   readonly says: string;
   /** Nobody promises how soon requests do well after it: all machines are gone at once. */
   readonly spared?: boolean;
+  /** It takes one machine's power away: the one that leads something, or one whatever it leads. */
+  readonly power?: "of a leader" | "of a machine";
   /** Finds out whom it strikes. */
   aim(cluster: Cluster): Promise<Shot>;
 }

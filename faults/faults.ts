@@ -13,15 +13,18 @@ const powerOf = (cluster: Cluster, machine: Machine): Shot => ({
 const lost = (name: string, says: string, find: (cluster: Cluster) => Promise<Machine>): Fault => ({
   name,
   says,
+  power: "of a leader",
   aim: async (cluster) => powerOf(cluster, await find(cluster)),
 });
 
-const numbered = (number: number): Fault =>
-  lost(`machine ${number} lost`, `machine ${number} loses power`, async ({ machines }) => {
+const numbered = (number: number): Fault => ({
+  ...lost(`machine ${number} lost`, `machine ${number} loses power`, async ({ machines }) => {
     const machine = machines[number - 1];
     if (!machine) throw new Error(`there is no machine ${number}`);
     return machine;
-  });
+  }),
+  power: "of a machine",
+});
 
 const networkCut: Fault = {
   name: "network cut",

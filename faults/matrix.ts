@@ -17,6 +17,8 @@ export interface MatrixOptions {
   readonly stack: string;
   readonly network: string;
   readonly containers: string;
+  /** Each machine loses its power once: where it did as a leader, that is its outcome, too. */
+  readonly brief?: boolean;
   /** Where the stack's checkout is made. Default: in the cache, where the next run finds it. */
   readonly directory?: string;
   /** One line of progress. */
@@ -74,7 +76,15 @@ export async function matrix(options: MatrixOptions): Promise<Outcome[]> {
     await stack.deploy();
     cluster = await Cluster.of(stack);
     await untilWhole(cluster, 600, say);
-    for (const fault of options.faults) outcomes.push(await trial(cluster, fault, kind, say));
+    for (const fault of options.faults) {
+      const same = options.brief && (await lostBefore(fault, cluster, options.faults, outcomes));
+      if (same) say(`${fault.name}: was lost as that of "${same.result.fault}"`);
+      outcomes.push(
+        same
+          ? { ...same, result: { ...same.result, fault: fault.name } }
+          : await trial(cluster, fault, kind, say),
+      );
+    }
   } catch (error) {
     say(`given up: ${(error as Error).message}`);
     if (outcomes.length === 0) throw error;
@@ -87,4 +97,17 @@ export async function matrix(options: MatrixOptions): Promise<Outcome[]> {
   }
   if (leftOver) throw leftOver;
   return outcomes;
+}
+
+/** What came of it when the machine lost its power as a leader of something. */
+async function lostBefore(
+  fault: Fault,
+  cluster: Cluster,
+  all: readonly Fault[],
+  outcomes: readonly Outcome[],
+): Promise<Outcome | undefined> {
+  if (fault.power !== "of a machine") return undefined;
+  const { target } = await fault.aim(cluster);
+  const leaders = all.filter(({ power }) => power === "of a leader").map(({ name }) => name);
+  return outcomes.find((each) => each.target === target && leaders.includes(each.result.fault));
 }

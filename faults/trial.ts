@@ -82,7 +82,7 @@ export async function trial(
     .map(({ name }) => back(({ what }) => what === name))
     .reduce((one, other) => (one === undefined || other === undefined ? undefined : Math.max(one, other)));
   const readsBack = back(({ what }) => what === reads.name);
-  const lost = await lostAtLast(ledger, cluster);
+  const lost = await ledger.lost(cluster.gateway);
   const result = {
     fault: fault.name,
     kind,
@@ -140,18 +140,6 @@ async function untilCalm(ledger: Ledger, kinds: number, struck: number, limit: n
     const well = new Set(recent.filter(({ succeeded }) => succeeded).map(({ what }) => what));
     const calmed = recent.every(({ succeeded }) => succeeded) && well.size === kinds;
     if (calmed && Date.now() > struck + 2 * calm * 1000) return;
-  }
-}
-
-/** What is written down by workers may come a while after it was acknowledged. */
-async function lostAtLast(ledger: Ledger, cluster: Cluster): Promise<Attempt[]> {
-  for (const end = Date.now() + 60_000; ; await sleep(1_000)) {
-    try {
-      const lost = await ledger.missing(cluster.gateway);
-      if (lost.length === 0 || Date.now() > end) return lost;
-    } catch (error) {
-      if (Date.now() > end) throw error;
-    }
   }
 }
 

@@ -49,9 +49,9 @@ const becomes = async (count: number) => {
   await stack.pulumi("up", "--yes", "--skip-preview");
   await load();
   assert.equal(cluster.machines.length, count);
-  await goesOn(20);
+  await goesOn(60);
   ledger.slowDown(5);
-  await untilWhole(cluster, 240, (line) => console.log(line));
+  await untilWhole(cluster, 480, (line) => console.log(line));
   ledger.slowDown(1);
   const since = ledger.attempts.slice(before);
   console.log(
@@ -68,7 +68,7 @@ describe("a cluster that users write to while it changes its shape", { timeout: 
       kinds: [stories, events, uploads],
       writers: 2,
     });
-    await goesOn(20);
+    await goesOn(60);
   });
 
   after(async () => {
@@ -101,8 +101,8 @@ describe("a cluster that users write to while it changes its shape", { timeout: 
       count: 1,
     });
     await other.stop();
-    await goesOn(20);
-    const failed = ledger.attempts.filter((each) => each.ended > begun && !each.succeeded);
+    await goesOn(60);
+    const failed = ledger.attempts.filter((each) => each.begun >= begun && !each.succeeded);
     assert.deepEqual(failed, []);
   });
 
@@ -113,8 +113,7 @@ describe("a cluster that users write to while it changes its shape", { timeout: 
       `${ledger.acknowledged} acknowledged, ${failed} of ${ledger.attempts.length} failed, longest stall ${ledger.longestStall()} s, ` +
         `answers ${JSON.stringify(ledger.answers())}`,
     );
-    await sleep(5_000); // workers write down what they were given last
     assert.ok(ledger.acknowledged > 1000);
-    assert.deepEqual(await ledger.missing(cluster.gateway), []);
+    assert.deepEqual(await ledger.lost(cluster.gateway), []);
   });
 });

@@ -8,6 +8,7 @@ import { ensureHostPackages, imagePackages } from "../../deploy/host-packages";
 import { buildArtifacts } from "../../images/build";
 import { Client } from "../support/client";
 import { ImageFolder } from "../support/images";
+import { startOf } from "../support/machines";
 import { type Outputs, TestStack } from "../support/stack";
 
 /** Images that are not in the payload, on container machines: from a folder to every machine's registry, and a new version of one. */
@@ -101,7 +102,7 @@ describe("images of Taiga that come from elsewhere", { timeout: 20 * 60_000 }, (
   });
 
   it("change on running machines, one instance after another, and no request fails", async () => {
-    const boots = await everywhere("uptime -s");
+    const boots = await everywhere(startOf);
     const next = images.addVersion("back", {
       from: "1.0",
       to: "1.1",
@@ -147,7 +148,7 @@ describe("images of Taiga that come from elsewhere", { timeout: 20 * 60_000 }, (
     assert.deepEqual([...versions].sort(), ["1.0", "1.1"]);
     for (let ask = 0; ask < 10; ask++)
       assert.equal((await client.json<{ version?: string }>("/api/v1/rehearsal")).version, "1.1");
-    assert.deepEqual(await everywhere("uptime -s"), boots, "no machine was replaced");
+    assert.deepEqual(await everywhere(startOf), boots, "no machine was replaced");
     const migrations = await client.json<string[]>("/api/v1/migrations");
     assert.equal(migrations.length, 2, "once for each version");
     await stack.pulumi("preview", "--expect-no-changes");

@@ -15,7 +15,7 @@ export interface Part {
 
 /** Parts that promise few seconds, or of which one is enough for the host. */
 const alone =
-  /^(provider\/members|e2e\/(availability|entry|growth|images|shape)|faults\/matrix|thorough\/)|on virtual machines$/;
+  /^(provider\/members|e2e\/(availability|entry|growth|shape)|faults\/matrix|thorough\/)|on virtual machines$/;
 
 export const root = resolve(__dirname, "../..");
 

@@ -10,6 +10,8 @@ export class FirstStart {
   readonly #data: string;
   readonly #claim: string;
   private readonly ssh: SshPool;
+  /** The number of its user, which is that of the one that serves: asked for before there is any haste. */
+  #owner = "";
 
   constructor(
     private readonly connection: Connection,
@@ -23,6 +25,7 @@ export class FirstStart {
 
   async begin(): Promise<void> {
     const { address } = this.machine;
+    this.#owner = (await this.ssh.succeed(this.machine, "sudo docker exec taiga-db id -u postgres")).trim();
     // A database has its own scope's keys and no others.
     await this.connection.etcd.run(({ auth }) =>
       auth.roleGrantPermission({
@@ -63,11 +66,8 @@ export class FirstStart {
 
   /** Etcd refuses this machine's databases while something happens. */
   async withoutEtcd(action: () => Promise<void>): Promise<void> {
-    const owner = (
-      await this.ssh.succeed(this.machine, `sudo docker exec ${this.name} id -u postgres`)
-    ).trim();
     const rule = (verb: string) =>
-      `sudo iptables ${verb} OUTPUT -p tcp --dport 2379 -m owner --uid-owner ${owner} -j REJECT --reject-with tcp-reset`;
+      `sudo iptables ${verb} OUTPUT -p tcp --dport 2379 -m owner --uid-owner ${this.#owner} -j REJECT --reject-with tcp-reset`;
     await this.ssh.succeed(this.machine, rule("-I"));
     try {
       await action();

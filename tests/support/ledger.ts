@@ -116,8 +116,22 @@ export class Ledger {
     return counts;
   }
 
-  /** What was acknowledged and a gateway does not have. */
-  async missing(gateway: Gateway): Promise<Attempt[]> {
+  /**
+   * What was acknowledged and a gateway does not have: workers may write down what they were given a while after.
+   * @param seconds it is asked again for as long
+   */
+  async lost(gateway: Gateway, seconds = 60): Promise<Attempt[]> {
+    for (const end = Date.now() + seconds * 1000; ; await sleep(1_000)) {
+      try {
+        const missing = await this.#missing(gateway);
+        if (missing.length === 0 || Date.now() > end) return missing;
+      } catch (error) {
+        if (Date.now() > end) throw error;
+      }
+    }
+  }
+
+  async #missing(gateway: Gateway): Promise<Attempt[]> {
     const client = connect(gateway);
     try {
       const lost: Attempt[] = [];

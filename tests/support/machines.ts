@@ -12,6 +12,9 @@ const virshAt = (uri: string, ...args: string[]): string =>
 export const isRunning = (machine: string, uri = containerUri): boolean =>
   virshAt(uri, "list", "--name").split("\n").includes(machine);
 
+/** A command for a machine: when its own init was started, in the kernel's ticks. Another answer is another start. */
+export const startOf = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat";
+
 /** A machine loses power: all its processes end at once. When that was, in milliseconds since 1970. */
 export function loseMachine(machine: string, uri = containerUri): number {
   if (uri === containerUri) killInit(machine);
