@@ -35,5 +35,3 @@ times(${component}, (i) => new pulumi.ComponentResource("nothing:index:Component
 const pool = new libvirt.Pool("pool", { name: ${JSON.stringify(pool)}, type: "dir", target: { path: ${JSON.stringify(join(folder, "pool"))} } });
 times(${libvirt - 1}, (i) => new libvirt.Volume("volume" + i, { name: "volume" + i, pool: pool.name, size: 4096 }));
 `;
-
-export const total = (counts: Counts): number => Object.values(counts).reduce((sum, each) => sum + each, 0);

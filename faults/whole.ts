@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { evaluate } from "../tests/support/broker";
 import { acceptsWrites, query } from "../tests/support/primaries";
 import type { Cluster, Machine } from "./cluster";
 
@@ -60,9 +61,8 @@ async function brokersOf({ ssh }: Cluster, machine: Machine): Promise<[number, n
   const mirrors =
     "[case rabbit_amqqueue:info(Q, [synchronised_slave_pids]) of [{_, L}] when is_list(L) -> length(L); _ -> 0 end" +
     ' || Q <- rabbit_amqqueue:list(<<"taiga">>), amqqueue:is_durable(Q)]';
-  const asked = `rabbitmqctl -q eval '{length(rabbit_nodes:all_running()), ${mirrors}}.'`;
-  const told = await ssh.succeed(machine, `sudo docker exec -u rabbitmq taiga-broker ${asked}`);
-  return JSON.parse(told.trim().replace("{", "[").replace("}", "]"));
+  const told = await evaluate(ssh, machine, `{length(rabbit_nodes:all_running()), ${mirrors}}`);
+  return JSON.parse(told.replace("{", "[").replace("}", "]"));
 }
 
 /** Of the media's storage: members that are away, and things that not all of them have. @param announced keys and values, a line each */

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine, SshPool } from "../../provider/clients/ssh";
 import { Connection } from "../../provider/connection";
 import { derive, parseCredentials } from "../../provider/credentials";
-import { brokerConnection } from "../support/broker";
+import { brokerConnection, evaluate } from "../support/broker";
 import { Client } from "../support/client";
 import { FirstStart } from "../support/first-start";
 import { Ledger } from "../support/ledger";
@@ -14,6 +14,7 @@ import { loseMachine, startMachine } from "../support/machines";
 import { isOpen } from "../support/ports";
 import { acceptsWrites, PrimaryWatch, query } from "../support/primaries";
 import { type Outputs, TestStack } from "../support/stack";
+import { until } from "../support/until";
 
 /** The data layer's promise, on container machines: the machine of the database's leader, and of etcd's, is lost and comes back. */
 const stack = new TestStack("e2eh", {
@@ -33,16 +34,6 @@ let survivors: Machine[];
 async function leaders(machines: readonly Machine[]): Promise<Machine[]> {
   const answers = await Promise.all(machines.map((machine) => acceptsWrites(ssh, machine)));
   return machines.filter((_, index) => answers[index]);
-}
-
-async function until<T>(what: string, seconds: number, look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) return found;
-    assert.ok(Date.now() < end, `${what} within ${seconds} s`);
-    await sleep(500);
-  }
 }
 
 /** Where a machine's containers reach the database and the broker. */
@@ -264,6 +255,7 @@ print(client.lease_keepalive(lease))
     await ssh.succeed(leader, "sudo systemctl restart etcd");
     for (const end = Date.now() + 20_000; Date.now() < end; await sleep(1_000))
       assert.notEqual(await acceptsWrites(ssh, leader), false, "the leader steps down");
+    assert.equal(await acceptsWrites(ssh, leader), true, "it does not say that it leads");
     assert.equal(await query(ssh, leader, timeline), before);
     const log = await ssh.succeed(leader, "sudo docker logs --since 20s taiga-db 2>&1 | tail -5");
     assert.match(log, /I am .* the leader with the lock/);
@@ -499,24 +491,16 @@ server.query("DROP ROLE slow_role")
 
   it("has three brokers in one cluster again", async () => {
     await until("three running brokers", 180, async () => {
-      const text = await ssh.succeed(
-        survivors[0] as Machine,
-        "sudo docker exec -u rabbitmq taiga-broker rabbitmqctl -q eval 'length(rabbit_nodes:all_running()).'",
-      );
-      return text.trim() === "3" ? true : undefined;
+      const running = await evaluate(ssh, survivors[0] as Machine, "length(rabbit_nodes:all_running())");
+      return running === "3" ? true : undefined;
     });
   });
 
   it("has a mirror of a queue counted again that has everything and is not known to, as after the loss of a leader", async () => {
     const machine = outputs.machines[0] as Machine;
     /** Has a broker evaluate something, of the queue that the workers ask. */
-    const ofQueue = async (does: string) =>
-      (
-        await ssh.succeed(
-          machine,
-          `sudo docker exec -u rabbitmq taiga-broker rabbitmqctl -q eval 'Name = rabbit_misc:r(<<"taiga">>, queue, <<"tasks">>), ${does}.'`,
-        )
-      ).trim();
+    const ofQueue = (does: string) =>
+      evaluate(ssh, machine, `Name = rabbit_misc:r(<<"taiga">>, queue, <<"tasks">>), ${does}`);
     const listed = "{ok, Known} = rabbit_amqqueue:lookup(Name), length(amqqueue:get_sync_slave_pids(Known))";
     const both = async () => ((await ofQueue(listed)) === "2" ? true : undefined);
     await until("both mirrors are known to have everything", 120, both);

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../../faults/cluster";
 import { untilWhole } from "../../faults/whole";
 import { Client } from "../support/client";
 import { loseMachine, startMachine } from "../support/machines";
 import { type Outputs, TestStack } from "../support/stack";
+import { until } from "../support/until";
 
 /** What the system promised in 2016, word by word, on container machines. */
 const stack = new TestStack("e2es", {
@@ -24,16 +24,6 @@ const machines = () => outputs.machines;
 /** Until a machine that was lost takes its part again; what the tests ask next is not about its coming back. */
 const whole = () => untilWhole(cluster, 480, (line) => console.log(line));
 const first = () => machines()[0]?.name as string;
-
-async function until<T>(what: string, seconds: number, look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) return found;
-    assert.ok(Date.now() < end, `${what} within ${seconds} s`);
-    await sleep(500);
-  }
-}
 
 /** The machines that run a unit, by what fleet says on one of them; a global unit has a line for each. */
 async function running(unit: string, asked = first()): Promise<string[]> {

@@ -43,3 +43,12 @@ export async function brokerConnection(
     throw error;
   }
 }
+
+/** What a machine's node of the broker makes of an Erlang expression, as text. */
+export const evaluate = async (ssh: SshPool, machine: Machine, expression: string): Promise<string> =>
+  (
+    await ssh.succeed(
+      machine,
+      `sudo docker exec -u rabbitmq taiga-broker rabbitmqctl -q eval '${expression}.'`,
+    )
+  ).trim();
