@@ -1,5 +1,4 @@
-import "reflect-metadata"; // @peculiar/x509 asks for it
-import * as x509 from "@peculiar/x509";
+import { X509Certificate } from "node:crypto";
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { configured } from "../configured";
 import { mintCertificate } from "../credentials";
@@ -54,17 +53,18 @@ export async function diff(
     old.commonName === news.commonName &&
     old.days === news.days &&
     old.addresses.join() === news.addresses.join();
-  const changes = !same || renewAt(old).getTime() < Date.now() || !(await isOurs(old.certificate));
+  const changes = !same || renewAt(old).getTime() < Date.now() || !isOurs(old.certificate);
   return { changes, replaces: [] };
 }
 
+/** id-kp-serverAuth of RFC 5280. */
+const serverAuth = "1.3.6.1.5.5.7.3.1";
+
 /** Of the stack's CA, and for a server alone: etcd would take one that is for clients too. */
-async function isOurs(pem: string): Promise<boolean> {
-  const { publicKey } = new x509.X509Certificate(connected().credentials.caCertificate);
-  const certificate = new x509.X509Certificate(pem);
-  const { usages = [] } = certificate.getExtension(x509.ExtendedKeyUsageExtension) ?? {};
-  if (usages.join() !== x509.ExtendedKeyUsage.serverAuth) return false;
-  return certificate.verify({ publicKey, signatureOnly: true });
+function isOurs(pem: string): boolean {
+  const certificate = new X509Certificate(pem);
+  if ((certificate.keyUsage ?? []).join() !== serverAuth) return false;
+  return certificate.verify(new X509Certificate(connected().credentials.caCertificate).publicKey);
 }
 
 async function mint(inputs: CertificateInputs): Promise<CertificateState> {
