@@ -65,9 +65,16 @@ function asStored<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, asStored(each)])) as T;
 }
 
-/** What the provider adds to a domain's properties, as it reads a real one back; without it a preview would want to replace it. */
-function asReadBack(type: string, inputs: Record<string, unknown>): Record<string, unknown> {
-  if (type !== "libvirt:index/domain:Domain") return inputs;
+/** What a provider adds to a resource's properties, where another resource has it or a preview would miss it. */
+function asMade(type: string, inputs: Record<string, unknown>): Record<string, unknown> {
+  if (type === "pulumi-nodejs:dynamic/cluster:Membership")
+    return { ...inputs, enrolled: "2016-05-01T00:00:00.000Z" };
+  if (type === "libvirt:index/domain:Domain") return asReadBack(inputs);
+  return inputs;
+}
+
+/** A domain as its provider reads a real one; as it was made, a preview would want to replace it. */
+function asReadBack(inputs: Record<string, unknown>): Record<string, unknown> {
   const each = (field: string, added: Record<string, unknown>) => ({
     [field]: (inputs[field] as object[]).map((one) => ({ ...added, ...one })),
   });
@@ -92,7 +99,7 @@ async function main(): Promise<void> {
   const mocks = {
     newResource: ({ type, name, inputs }: pulumi.runtime.MockResourceArgs) => ({
       id: `${name}-id`,
-      state: asReadBack(type, inputs),
+      state: asMade(type, inputs),
     }),
     call: () => ({}),
   };

@@ -23,6 +23,8 @@ export interface MatrixOptions {
   readonly directory?: string;
   /** One line of progress. */
   say(line: string): void;
+  /** Called with what came of a fault as soon as that is known: those after it may take hours, or end the run. */
+  done?(outcome: Outcome): void;
 }
 
 const count = 3;
@@ -79,11 +81,11 @@ export async function matrix(options: MatrixOptions): Promise<Outcome[]> {
     for (const fault of options.faults) {
       const same = options.brief && (await lostBefore(fault, cluster, options.faults, outcomes));
       if (same) say(`${fault.name}: was lost as that of "${same.result.fault}"`);
-      outcomes.push(
-        same
-          ? { ...same, result: { ...same.result, fault: fault.name } }
-          : await trial(cluster, fault, kind, say),
-      );
+      const outcome = same
+        ? { ...same, result: { ...same.result, fault: fault.name } }
+        : await trial(cluster, fault, kind, say);
+      outcomes.push(outcome);
+      options.done?.(outcome);
     }
   } catch (error) {
     say(`given up: ${(error as Error).message}`);

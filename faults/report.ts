@@ -40,14 +40,14 @@ export const merge = (old: readonly Result[], fresh: readonly Result[]): Result[
   ...fresh,
 ];
 
-/** Writes faults/results.json and, of a run of every fault, faults/timeline-KIND.svg. */
-export function save(outcomes: readonly Outcome[], complete: boolean): void {
+/** Puts a result into faults/results.json. */
+export function save(result: Result): void {
   const old = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Result[]) : [];
-  const results = merge(
-    old,
-    outcomes.map(({ result }) => result),
-  );
-  writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify(merge(old, [result]), undefined, 2)}\n`);
+}
+
+/** Draws a run of every fault: faults/timeline-KIND.svg. */
+export function draw(outcomes: readonly Outcome[]): void {
   const kind = outcomes[0]?.result.kind;
-  if (complete && kind) writeFileSync(join(__dirname, `timeline-${kind}.svg`), timeline(outcomes));
+  if (kind) writeFileSync(join(__dirname, `timeline-${kind}.svg`), timeline(outcomes));
 }

@@ -8,7 +8,7 @@ import { duration, runSteps } from "../deploy/steps";
 import type { Fault } from "./fault";
 import { faults } from "./faults";
 import { type MatrixOptions, matrix } from "./matrix";
-import { save, table } from "./report";
+import { draw, save, table } from "./report";
 
 const width = Math.max(...faults.map(({ name }) => name.length));
 const listing = faults.map(({ name, says }) => `  ${name.padEnd(width)}  ${says}`).join("\n");
@@ -80,16 +80,17 @@ async function main(): Promise<void> {
     ],
     { write: (line) => console.log(line), logOf: (step) => join(logs, `faults-${step}.log`) },
   );
-  const outcomes = await matrix(options);
-  for (const outcome of outcomes) {
-    const file = join(
-      logs,
-      `faults-${outcome.result.kind}-${outcome.result.fault.replaceAll(" ", "-")}.json`,
-    );
-    writeFileSync(file, JSON.stringify(outcome));
-    if (outcome.broken.length > 0) say(`${outcome.result.fault}: every request is in ${file}`);
-  }
-  save(outcomes, options.faults.length === faults.length && outcomes.length === faults.length);
+  const outcomes = await matrix({
+    ...options,
+    done: (outcome) => {
+      const { kind, fault } = outcome.result;
+      const file = join(logs, `faults-${kind}-${fault.replaceAll(" ", "-")}.json`);
+      writeFileSync(file, JSON.stringify(outcome));
+      save(outcome.result);
+      if (outcome.broken.length > 0) say(`${fault}: every request is in ${file}`);
+    },
+  });
+  if (options.faults.length === faults.length && outcomes.length === faults.length) draw(outcomes);
   console.log(`\n${table(outcomes.map(({ result }) => result))}`);
   const broken = outcomes.flatMap((each) => each.broken.map((what) => `${each.result.fault}: ${what}`));
   for (const each of broken) console.error(each);

@@ -18,6 +18,7 @@ const leadersFirst = [...faults].sort((one, other) => Number(isAny(one)) - Numbe
 /** Every fault of `npm run faults`, once, on container machines. */
 describe("a cluster under load", { timeout: 30 * 60_000 }, () => {
   let outcomes: Outcome[];
+  const told: Outcome[] = [];
 
   before(async () => {
     outcomes = await matrix({
@@ -29,8 +30,11 @@ describe("a cluster under load", { timeout: 30 * 60_000 }, () => {
       containers: "10.247.0.0/16",
       directory: join(tmpdir(), `taiga-e2eq-${process.pid}`),
       say: (line) => console.log(line),
+      done: (outcome) => told.push(outcome),
     });
   });
+
+  it("tells what came of each fault as soon as that is known", () => assert.deepEqual(told, outcomes));
 
   for (const { name, says, spared } of faults) {
     it(`keeps what it promises when ${says}`, () => {
