@@ -96,11 +96,13 @@ async function main(): Promise<void> {
   for (const benchmark of chosen) {
     const begun = Date.now();
     console.error(`\n── ${benchmark.name}: ${benchmark.says}`);
-    results.push(...(await benchmark.run(options)));
+    const fresh = await benchmark.run(options);
+    results.push(...fresh);
+    if (options.scale === 1) save(fresh, false); // those after it may take an hour, or fail
     console.error(`   done in ${duration((Date.now() - begun) / 1000)}`);
   }
   console.log(`\n${table(results)}`);
-  if (options.scale === 1) save(results, chosen.length === benchmarks.length);
+  if (options.scale === 1 && chosen.length === benchmarks.length) save(results, true);
 }
 
 main().catch((error: Error) => {

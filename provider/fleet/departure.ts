@@ -1,7 +1,7 @@
-import { FleetClient } from "../clients/fleet";
+import { FleetClient, type FleetMachine, type UnitState } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { waitUntil } from "../progress";
-import { look } from "./health";
+import { SharedReading } from "./shared-reading";
 
 /**
  * Takes a unit out of fleet. Ends when no machine holds it or its sidekicks any more: what comes after may take its place.
@@ -34,9 +34,23 @@ interface Whereabouts {
   readonly address: string;
 }
 
+/** Without the units, of which fleetd reads each by itself: many may leave at a time. */
+interface Places {
+  readonly states: readonly UnitState[];
+  readonly machines: readonly FleetMachine[];
+}
+
+const shared = new WeakMap<Connection, SharedReading<Places>>();
+
 async function whereabouts(connection: Connection, names: readonly string[]): Promise<Whereabouts[]> {
   const fleet = new FleetClient(connection.machines, connection.ssh);
-  const { states, machines } = await look(connection, fleet, Date.now());
+  const reading = shared.get(connection) ?? new SharedReading<Places>();
+  shared.set(connection, reading);
+  const { value } = await reading.get(Date.now(), async () => {
+    const [states, machines] = await Promise.all([fleet.states(), fleet.listMachines()]);
+    return { states, machines };
+  });
+  const { states, machines } = value;
   return states
     .filter(({ name }) => names.includes(name))
     .map(({ name, machineID }) => ({

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetClient, FleetMachine, FleetUnit, UnitState } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { Final, waitUntil } from "../progress";
+import { SharedReading } from "./shared-reading";
 import { isGlobal } from "./unit-file";
 import { expandSpecifiers } from "./unit-name";
 import { requiredMetadata } from "./x-fleet";
@@ -22,17 +23,11 @@ export interface Snapshot {
   readonly machines: readonly FleetMachine[];
 }
 
-interface Look {
-  readonly begun: number;
-  ended: number;
-  readonly seen: Promise<Snapshot>;
-}
-
 /** fleetd reads all of its registry for each list: services that wait side by side look together. */
-const looks = new WeakMap<Connection, Look>();
+const looks = new WeakMap<Connection, SharedReading<Snapshot>>();
 
 /**
- * What fleet knows, as somebody else may just have seen it: a look is shared while it lasts and for twice as long after.
+ * What fleet knows, as somebody else may just have seen it.
  * @param since milliseconds as Date.now() counts; what was seen by a look that began before does not count.
  * @returns with it how long the look took, milliseconds.
  */
@@ -41,18 +36,10 @@ export async function look(
   fleet: FleetClient,
   since: number,
 ): Promise<Snapshot & { readonly took: number }> {
-  let last = looks.get(connection);
-  if (!last || last.begun < since || Date.now() - last.ended > 2 * (last.ended - last.begun)) {
-    const begun = Date.now();
-    const seen = snapshot(fleet).finally(() => {
-      mine.ended = Date.now();
-    });
-    const mine: Look = { begun, ended: Number.POSITIVE_INFINITY, seen };
-    looks.set(connection, mine);
-    seen.catch(() => looks.delete(connection));
-    last = mine;
-  }
-  return { ...(await last.seen), took: last.ended - last.begun };
+  const shared = looks.get(connection) ?? new SharedReading<Snapshot>();
+  looks.set(connection, shared);
+  const { value, took } = await shared.get(since, () => snapshot(fleet));
+  return { ...value, took };
 }
 
 export async function snapshot(fleet: FleetClient): Promise<Snapshot> {

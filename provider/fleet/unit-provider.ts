@@ -3,7 +3,7 @@ import { type DesiredState, desiredStates, FleetClient, type FleetUnit } from ".
 import { configured } from "../configured";
 import { isKnown } from "../unknown";
 import { leave } from "./departure";
-import { untilActive } from "./health";
+import { look, untilActive } from "./health";
 import { Stopped, Turns } from "./turns";
 import { formatUnitFile, parseUnitFile, readOptions, UnitFileError, type UnitOption } from "./unit-file";
 import { checkUnitName, parseUnitName } from "./unit-name";
@@ -130,7 +130,7 @@ async function roll(id: string, known: string, news: UnitInputs): Promise<void> 
 
 /** The units in fleet that must be where this one is. */
 async function sidekicksOf(id: string): Promise<string[]> {
-  const units = await registry().units();
+  const { units } = await look(connected(), registry(), Date.now());
   return units
     .filter(
       ({ name, options, desiredState }) => desiredState === "launched" && company(name, options).includes(id),
