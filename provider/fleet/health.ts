@@ -103,7 +103,7 @@ export interface Patience {
 
 /** systemd has given up on a unit that stays failed; one it starts again is failed for a moment only. */
 const failedForSeconds = 15;
-/** Each agent looks every five seconds unless told; a wish written again makes it look now. Later it would not help. */
+/** Each agent looks every five seconds unless told; one wish written again makes all look at all now. Later it would not help. */
 const nudges = 5;
 /** Milliseconds. A fleet that takes longer to answer is busy, as on emulated machines: wishes would only keep it so. */
 const quick = 1_000;
@@ -131,8 +131,8 @@ export async function untilActive(
     }
     if (lacks.length === 0) return undefined;
     tries += 1;
-    if (took < quick && tries <= nudges)
-      await Promise.all([...new Set(lacks.map(({ unit }) => unit))].map((unit) => nudge(fleet, unit)));
+    const known = lacks.find(({ unit }) => seen.units.some(({ name }) => name === unit));
+    if (took < quick && tries <= nudges && known) await nudge(fleet, known.unit);
     if (failing.lasting(lacks)) throw new GivenUp(says(lacks));
     return says(lacks);
   };
