@@ -1,7 +1,7 @@
 import { FleetClient, type FleetMachine, type UnitState } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { waitUntil } from "../progress";
-import { SharedReading } from "./shared-reading";
+import { sharedReading } from "./shared-reading";
 
 /**
  * Takes a unit out of fleet. Ends when no machine holds it or its sidekicks any more: what comes after may take its place.
@@ -40,13 +40,11 @@ interface Places {
   readonly machines: readonly FleetMachine[];
 }
 
-const shared = new WeakMap<Connection, SharedReading<Places>>();
+const places = sharedReading<Places>();
 
 async function whereabouts(connection: Connection, names: readonly string[]): Promise<Whereabouts[]> {
   const fleet = new FleetClient(connection.machines, connection.ssh);
-  const reading = shared.get(connection) ?? new SharedReading<Places>();
-  shared.set(connection, reading);
-  const { value } = await reading.get(Date.now(), async () => {
+  const { value } = await places(connection).get(Date.now(), async () => {
     const [states, machines] = await Promise.all([fleet.states(), fleet.listMachines()]);
     return { states, machines };
   });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetClient, FleetMachine, FleetUnit, UnitState } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { Final, waitUntil } from "../progress";
-import { SharedReading } from "./shared-reading";
+import { sharedReading } from "./shared-reading";
 import { isGlobal } from "./unit-file";
 import { expandSpecifiers } from "./unit-name";
 import { requiredMetadata } from "./x-fleet";
@@ -24,7 +24,7 @@ export interface Snapshot {
 }
 
 /** fleetd reads all of its registry for each list: services that wait side by side look together. */
-const looks = new WeakMap<Connection, SharedReading<Snapshot>>();
+const looks = sharedReading<Snapshot>();
 
 /**
  * What fleet knows, as somebody else may just have seen it.
@@ -36,9 +36,7 @@ export async function look(
   fleet: FleetClient,
   since: number,
 ): Promise<Snapshot & { readonly took: number }> {
-  const shared = looks.get(connection) ?? new SharedReading<Snapshot>();
-  looks.set(connection, shared);
-  const { value, took } = await shared.get(since, () => snapshot(fleet));
+  const { value, took } = await looks(connection).get(since, () => snapshot(fleet));
   return { ...value, took };
 }
 

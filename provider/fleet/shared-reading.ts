@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Connection } from "../connection";
+
 /** One reading, going on or ended. Moments are milliseconds as Date.now() counts. */
 interface Reading<T> {
   readonly begun: number;
@@ -42,12 +45,13 @@ export class SharedReading<T> {
   #begun(read: () => Promise<T>): Promise<Reading<T>> | Reading<T> {
     if (this.#next) return this.#next;
     const last = this.#last;
-    if (!last || Number.isFinite(last.ended) || Date.now() - last.begun > hangs) return this.#begin(read);
+    if (!last || Number.isFinite(last.ended)) return this.#begin(read);
     const begin = () => {
       this.#next = undefined;
       return this.#begin(read);
     };
-    this.#next = last.seen.then(begin, begin);
+    const hung = sleep(last.begun + hangs - Date.now(), undefined, { ref: false });
+    this.#next = Promise.race([last.seen, hung]).then(begin, begin);
     return this.#next;
   }
 
@@ -63,4 +67,14 @@ export class SharedReading<T> {
     });
     return reading;
   }
+}
+
+/** A reading that is shared by all who read over the same connection. */
+export function sharedReading<T>(): (connection: Connection) => SharedReading<T> {
+  const all = new WeakMap<Connection, SharedReading<T>>();
+  return (connection) => {
+    const shared = all.get(connection) ?? new SharedReading<T>();
+    all.set(connection, shared);
+    return shared;
+  };
 }
