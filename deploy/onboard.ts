@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { parseArgs } from "node:util";
 import { Connection } from "../provider/connection";
 import { matchesGlob } from "../provider/fleet/glob";
-import { lacksOf } from "../provider/fleet/health";
+import { lacksOf } from "../provider/fleet/lacks";
 import { root } from "./environment";
 import { readFleet, readKeys } from "./onboarding/cluster";
 import { declaredIn } from "./onboarding/declared";

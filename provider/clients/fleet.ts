@@ -48,15 +48,18 @@ export class FleetClient {
   async put(
     name: string,
     desiredState: DesiredState,
-    options?: readonly UnitOption[],
+    options: readonly UnitOption[],
   ): Promise<"created" | "changed"> {
-    const { status } = await this.#call(
-      "PUT",
-      `/units/${encodeURIComponent(name)}`,
-      { name, desiredState, ...(options ? { options } : {}) },
-      [201, 204],
-    );
+    const body = { name, desiredState, options };
+    const { status } = await this.#call("PUT", `/units/${encodeURIComponent(name)}`, body, [201, 204]);
     return status === 201 ? "created" : "changed";
+  }
+
+  /** @returns whether fleet has a unit of this name, whose desired state it is now. */
+  async want(name: string, desiredState: DesiredState): Promise<boolean> {
+    const body = { name, desiredState };
+    const { status } = await this.#call("PUT", `/units/${encodeURIComponent(name)}`, body, [204, 409]);
+    return status === 204;
   }
 
   async remove(name: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { FleetMachine, FleetUnit } from "../clients/fleet";
-import { isEligible, lacksOf, type Snapshot } from "../fleet/health";
+import { isEligible, lacksOf } from "../fleet/lacks";
+import type { Snapshot } from "../fleet/readings";
 import { isGlobal } from "../fleet/unit-file";
 import { company, machineIds } from "../fleet/x-fleet";
 

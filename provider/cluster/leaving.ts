@@ -1,7 +1,7 @@
 import { FleetClient } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import type { Connection } from "../connection";
-import { snapshot } from "../fleet/health";
+import { snapshot } from "../fleet/readings";
 import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
 import { memberFolder } from "./bootstrap";

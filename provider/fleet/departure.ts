@@ -1,7 +1,7 @@
-import { FleetClient, type FleetMachine, type UnitState } from "../clients/fleet";
+import { FleetClient } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { waitUntil } from "../progress";
-import { sharedReading } from "./shared-reading";
+import { places } from "./readings";
 
 /**
  * Takes a unit out of fleet. Ends when no machine holds it or its sidekicks any more: what comes after may take its place.
@@ -20,8 +20,9 @@ export async function leave(connection: Connection, id: string, sidekicks: reado
     await stop(connection, leaving, await whereabouts(connection, leaving));
     return undefined;
   });
+  await fleet.want(id, "inactive"); // fleet's agents hear of a wish that changes, and not of a unit that is gone
   await fleet.remove(id);
-  await waitUntil({ ...wait, timeoutSeconds: 120 }, async () => {
+  await waitUntil({ ...wait, timeoutSeconds: 120, everySeconds: 0.25 }, async () => {
     const on = await whereabouts(connection, leaving);
     const says = on.map(({ name, address }) => `${name} is on ${address}`);
     return says.length === 0 ? undefined : says.join(", ");
@@ -34,21 +35,9 @@ interface Whereabouts {
   readonly address: string;
 }
 
-/** Without the units, of which fleetd reads each by itself: many may leave at a time. */
-interface Places {
-  readonly states: readonly UnitState[];
-  readonly machines: readonly FleetMachine[];
-}
-
-const places = sharedReading<Places>();
-
 async function whereabouts(connection: Connection, names: readonly string[]): Promise<Whereabouts[]> {
   const fleet = new FleetClient(connection.machines, connection.ssh);
-  const { value } = await places(connection).get(Date.now(), async () => {
-    const [states, machines] = await Promise.all([fleet.states(), fleet.listMachines()]);
-    return { states, machines };
-  });
-  const { states, machines } = value;
+  const { states, machines } = await places(connection, fleet, Date.now());
   return states
     .filter(({ name }) => names.includes(name))
     .map(({ name, machineID }) => ({

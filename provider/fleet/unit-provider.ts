@@ -3,7 +3,8 @@ import { type DesiredState, desiredStates, FleetClient, type FleetUnit } from ".
 import { configured } from "../configured";
 import { isKnown } from "../unknown";
 import { leave } from "./departure";
-import { look, untilActive } from "./health";
+import { untilActive } from "./health";
+import { look } from "./readings";
 import { Stopped, Turns } from "./turns";
 import { formatUnitFile, parseUnitFile, readOptions, UnitFileError, type UnitOption } from "./unit-file";
 import { checkUnitName, parseUnitName } from "./unit-name";
