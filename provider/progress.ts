@@ -37,9 +37,8 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
       if (seconds() >= wait.timeoutSeconds) {
         throw new Error(`${wait.what}: after ${seconds()} s still ${missing}; look at ${wait.lookAt}`);
       }
-      // An emulated machine takes seconds to answer: asking must not be what keeps it busy.
-      const pause = wait.isFree ? 0 : Math.min(4 * (Date.now() - asked), 15_000);
-      await unlessInterrupted(sleep(Math.max((wait.everySeconds ?? 1) * 1000, pause)));
+      const least = (wait.everySeconds ?? 1) * 1000;
+      await unlessInterrupted(sleep(wait.isFree ? least : pauseAfter(Date.now() - asked, least)));
     }
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
@@ -48,6 +47,10 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
     clearInterval(tell);
   }
 }
+
+/** An emulated machine takes seconds to answer: asking must not be what keeps it busy. All in milliseconds. */
+export const pauseAfter = (took: number, least: number): number =>
+  Math.max(least, Math.min(4 * took, 15_000));
 
 /** Thrown while waiting, it ends the wait: waiting longer would not help. */
 export class Final extends Error {}

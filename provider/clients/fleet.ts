@@ -55,11 +55,9 @@ export class FleetClient {
     return status === 201 ? "created" : "changed";
   }
 
-  /** @returns whether fleet has a unit of this name, whose desired state it is now. */
-  async want(name: string, desiredState: DesiredState): Promise<boolean> {
-    const body = { name, desiredState };
-    const { status } = await this.#call("PUT", `/units/${encodeURIComponent(name)}`, body, [204, 409]);
-    return status === 204;
+  /** Changes the desired state of a unit; does nothing if fleet has none of this name. */
+  async want(name: string, desiredState: DesiredState): Promise<void> {
+    await this.#call("PUT", `/units/${encodeURIComponent(name)}`, { name, desiredState }, [204, 409]);
   }
 
   async remove(name: string): Promise<void> {

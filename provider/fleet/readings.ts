@@ -20,11 +20,12 @@ const allPlaces = sharedReading<Places>();
  * @param since milliseconds as Date.now() counts; what was seen by a reading that began before does not count.
  */
 export async function places(connection: Connection, fleet: FleetClient, since: number): Promise<Places> {
-  const read = async () => {
-    const [states, machines] = await Promise.all([fleet.states(), fleet.listMachines()]);
-    return { states, machines };
-  };
-  return (await allPlaces(connection).get(since, read)).value;
+  return (await allPlaces(connection).get(since, () => readPlaces(fleet))).value;
+}
+
+async function readPlaces(fleet: FleetClient): Promise<Places> {
+  const [states, machines] = await Promise.all([fleet.states(), fleet.listMachines()]);
+  return { states, machines };
 }
 
 /** fleetd reads all of its registry for each list: services that wait side by side look together. */
@@ -45,6 +46,6 @@ export async function look(
 }
 
 export async function snapshot(fleet: FleetClient): Promise<Snapshot> {
-  const [units, states, machines] = await Promise.all([fleet.units(), fleet.states(), fleet.listMachines()]);
-  return { units, states, machines };
+  const [units, where] = await Promise.all([fleet.units(), readPlaces(fleet)]);
+  return { units, ...where };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetClient, UnitState } from "../clients/fleet";
 import type { Connection } from "../connection";
+import { pauseAfter } from "../progress";
 import type { Lack } from "./lacks";
 import { places } from "./readings";
 import { activeAnywhere } from "./systemd";
@@ -74,9 +75,6 @@ export class Signs {
     this.#doubt = pauseAfter(took, 1_000);
   }
 }
-
-/** An emulated machine takes seconds to answer: asking must not be what keeps it busy. */
-const pauseAfter = (took: number, least: number): number => Math.max(least, Math.min(4 * took, 15_000));
 
 const hasComeTrue = ({ unit, machine }: Lack, state: UnitState): boolean =>
   state.name === unit &&
