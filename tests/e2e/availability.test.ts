@@ -130,6 +130,34 @@ describe("the loss of the database leader's machine", { timeout: 40 * 60_000 }, 
     }
   });
 
+  it("sends nobody to a replica while an ambassador begins, and cuts nobody off when who tells it of servers does", async () => {
+    const machine = survivors[0] as Machine;
+    /** Which of the database's servers the ambassador uses, look after look, for some seconds. */
+    const seen = async (restart: string, seconds: number) => {
+      const script = `${restart}
+        end=$(($(date +%s) + ${seconds}))
+        while [ $(date +%s) -lt $end ]; do
+          echo show stat | curl -sN -m 10 --unix-socket /run/taiga/ambassador/admin.sock telnet://haproxy |
+            grep -E '^db,db[0-9]' | cut -d, -f2,18 | tr '\\n' ' '
+          echo
+        done`;
+      const coded = Buffer.from(script).toString("base64");
+      const looks = (await ssh.succeed(machine, `echo ${coded} | base64 -d | sudo bash`)).split("\n");
+      return looks.filter((look) => look !== "").map((look) => look.trim().split(" "));
+    };
+    const up = (look: readonly string[]) => look.filter((server) => /,UP/.test(server));
+    const number = outputs.machines.findIndex(({ name }) => name === leader.name) + 1;
+
+    const begun = await seen("systemctl restart --no-block taiga-ambassador; sleep 0.5", 12);
+    for (const look of begun)
+      assert.ok(up(look).length === 0 || up(look).join() === `db${number},UP`, look.join(" "));
+    assert.deepEqual(up(begun.at(-1) ?? []), [`db${number},UP`], "the leader in the end");
+
+    const told = await seen("systemctl restart taiga-ambassador-servers", 5);
+    assert.ok(told.length > 5, `${told.length} looks`);
+    for (const look of told) assert.deepEqual(up(look), [`db${number},UP`]);
+  });
+
   it("shows an upload by each machine's gateway, and has it on each machine's own disk", async () => {
     const { caCertificate } = outputs;
     const clients = outputs.machines.map(

@@ -88,14 +88,33 @@ describe("waiting for the database", () => {
     );
   };
 
+  const ambassador = (...answers: readonly string[]) => {
+    answers.forEach((status, index) => {
+      machine.write(`/stat${index}`, `db,FRONTEND,,OPEN,\ndb,db1,0,UP,\ndb,BACKEND,0,${status},1,\n`);
+    });
+    machine.program(
+      "curl",
+      'n=$(grep -c ^curl "$ROOT/calls"); cat "$ROOT/stat$((n - 1))"; [ "$*" = "-sN -m 10 --unix-socket $ROOT/run/taiga/ambassador/admin.sock telnet://haproxy" ]',
+    );
+  };
+
   it("ends when a leader is announced, and its watch with it", async () => {
     told(db("replica"), db("leader"));
+    ambassador("UP");
     const began = Date.now();
     assert.equal(machine.run("await-database").code, 0);
     assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`);
     const watch = machine.read("/watch").trim();
     for (let tries = 0; lives(watch) && tries < 250; tries += 1) await sleep(20);
     assert.equal(lives(watch), false, "the watch goes on");
+  });
+
+  it("goes on until the ambassador has seen the leader, since it refuses who comes before", () => {
+    told(db("leader"), db("leader"));
+    ambassador("DOWN", "DOWN", "UP");
+    machine.program("sleep", ":");
+    assert.equal(machine.run("await-database").code, 0);
+    assert.equal(machine.calls("curl").length, 3);
   });
 
   it("goes on while there are replicas alone, and asks again when the watch has ended", () => {
@@ -107,6 +126,82 @@ describe("waiting for the database", () => {
     machine.program("sleep", 'exec >/dev/null; [ ! -e "$ROOT/slept" ] || kill $PPID; touch "$ROOT/slept"');
     assert.notEqual(machine.run("await-database").code, 0);
     assert.equal(machine.calls("etcdctl watch").length, 2);
+  });
+});
+
+describe("the ambassador's servers", () => {
+  const servers = (...lines: readonly string[]) => {
+    const socket = join(machine.root, "run/admin.sock");
+    machine.write("/state", `1\n# be_id be_name srv_id srv_name srv_addr\n${lines.join("\n")}\n`);
+    machine.program(
+      "curl",
+      'said=$(cat); echo "$said" >>"$ROOT/said"; [ "$said" != "show servers state" ] || cat "$ROOT/state"',
+    );
+    const listening = createServer().listen(socket);
+    try {
+      machine.run("ambassador-servers", socket, "db", "broker");
+    } finally {
+      listening.close();
+    }
+    return machine.read("/said").trim().split("\n").slice(1);
+  };
+  const state = (name: string, address: string, port: number) =>
+    `2 ${name.slice(0, -1)} 1 ${name} ${address} 2 4 1 1 47 15 3 2 6 0 0 0 - ${port} - 0 8008 - - 8008`;
+
+  it("are told to it with their health down, so that its own checks decide; others than its services' are not", () => {
+    machine = new Libexec();
+    watching(
+      announced("/taiga/services/db/m-2", at("10.9.0.12", 5432)) +
+        announced("/taiga/services/back/1", at("10.8.1.2", 8000)),
+      "",
+    );
+    assert.deepEqual(servers(state("db2", "127.0.0.1", 9)), [
+      "set server db/db2 addr 10.9.0.12 port 5432; set server db/db2 state ready; set server db/db2 health down",
+    ]);
+  });
+
+  it("that it has are left alone when who tells it begins anew: a leader would lose its connections", () => {
+    machine = new Libexec();
+    watching(
+      announced("/taiga/services/db/m-1", at("10.9.0.11", 5432)) +
+        announced("/taiga/services/broker/m-1", at("10.9.0.11", 5672)),
+      `PUT\n/taiga/services/db/m-1\n${at("10.9.0.11", 5432)}\n`,
+    );
+    assert.deepEqual(servers(state("db1", "10.9.0.11", 5432), state("broker1", "10.9.0.11", 5672)), []);
+  });
+});
+
+describe("migrations", () => {
+  const migrating = (get: string, put: string) => {
+    machine = new Libexec({ "sleep 1": ":" });
+    machine.write("/opt/taiga/libexec/await-database", "#!/bin/bash\n");
+    machine.program("docker", '[ "$1 $2" != "image inspect" ] || echo sha256:0123456789abcdef');
+    machine.program(
+      "etcdctl",
+      `case "$1" in get) ${get} ;; lock) shift 5; "$@" ;; put) n=$(grep -c "etcdctl put" "$ROOT/calls"); ${put} ;; esac`,
+    );
+    return machine.run("migrate", "taiga/back:1", "/env", "/bin/sh", "-c", "migrate").code;
+  };
+  const runs = () => machine.calls("docker run").length;
+
+  it("run under a lock and are noted, by another try where etcd does not take it at once", () => {
+    assert.equal(migrating(":", '[ "$n" -gt 2 ]'), 0);
+    assert.equal(runs(), 1);
+    const [, lock] = machine.calls("etcdctl");
+    assert.match(lock ?? "", /^etcdctl lock --ttl 60 -- \/taiga\/locks\/migrations /);
+    assert.equal(machine.calls("etcdctl put /taiga/migrations/0123456789ab ").length, 3);
+  });
+
+  it("fail where they could not be noted", () => {
+    assert.notEqual(migrating(":", "exit 1"), 0);
+  });
+
+  it("that are done do not run again, nor do they where etcd does not say whether they are", () => {
+    assert.equal(migrating("echo /taiga/migrations/0123456789ab", ":"), 0);
+    assert.equal(runs(), 0);
+    machine.remove();
+    assert.notEqual(migrating("exit 1", ":"), 0);
+    assert.equal(runs(), 0);
   });
 });
 
