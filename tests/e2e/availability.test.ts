@@ -148,7 +148,7 @@ describe("the loss of the database leader's machine", { timeout: 40 * 60_000 }, 
     const up = (look: readonly string[]) => look.filter((server) => /,UP/.test(server));
     const number = outputs.machines.findIndex(({ name }) => name === leader.name) + 1;
 
-    const begun = await seen("systemctl restart --no-block taiga-ambassador; sleep 0.5", 12);
+    const begun = await seen("systemctl restart --no-block taiga-ambassador; sleep 0.5", 25); // ten of them for open connections to end
     for (const look of begun)
       assert.ok(up(look).length === 0 || up(look).join() === `db${number},UP`, look.join(" "));
     assert.deepEqual(up(begun.at(-1) ?? []), [`db${number},UP`], "the leader in the end");
