@@ -50,6 +50,27 @@ describe("the first user", () => {
     assert.deepEqual(machine.calls(), []);
   });
 
+  it("is created though etcd answers late, and nobody is where it does not answer at all", () => {
+    machine.program("sleep", ":");
+    const etcd = machine.read("/bin/etcdctl");
+    const silent = (calls: number) =>
+      machine.write(
+        "/bin/etcdctl",
+        etcd.replace(
+          'case "$*"',
+          `[ "$(grep -c "keys-only" "$ROOT/calls")" -gt ${calls} ] || exit 1\ncase "$*"`,
+        ),
+      );
+    silent(99);
+    const { code, stderr } = create();
+    assert.deepEqual([code, runs()], [1, 0]);
+    assert.match(stderr, /etcd does not say whether the first user, ada, was created/);
+    machine.write("/calls", "");
+    silent(2);
+    assert.equal(create().code, 0);
+    assert.equal(runs(), 1);
+  });
+
   it("was created by a run that could not say so: that is as good", () => {
     docker('echo "CommandError: Error: That username is already taken."; exit 1');
     assert.equal(create().code, 0);

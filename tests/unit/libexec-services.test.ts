@@ -130,44 +130,54 @@ describe("waiting for the database", () => {
 });
 
 describe("the ambassador's servers", () => {
-  const servers = (...lines: readonly string[]) => {
+  /** What HAProxy is told by a run: it has `states`, and does not answer at first. */
+  const told = (...states: readonly string[]) => {
     const socket = join(machine.root, "run/admin.sock");
-    machine.write("/state", `1\n# be_id be_name srv_id srv_name srv_addr\n${lines.join("\n")}\n`);
+    machine.write("/state", `1\n# be_id be_name srv_id srv_name srv_addr\n${states.join("\n")}\n`);
+    machine.program("sleep", ":");
     machine.program(
       "curl",
-      'said=$(cat); echo "$said" >>"$ROOT/said"; [ "$said" != "show servers state" ] || cat "$ROOT/state"',
+      `said=$(cat)
+       [ "$(grep -c ^curl "$ROOT/calls")" -gt 1 ] || exit 28
+       case $said in show*) cat "$ROOT/state" ;; *) [ -e "$ROOT/failed" ] || { : >"$ROOT/failed"; exit 28; }
+       echo "$said" >>"$ROOT/said"; echo "IP changed" ;; esac`,
     );
-    const listening = createServer().listen(socket);
-    try {
-      machine.run("ambassador-servers", socket, "db", "broker");
-    } finally {
-      listening.close();
-    }
-    return machine.read("/said").trim().split("\n").slice(1);
+    machine.run("ambassador-servers", socket, "db", "broker");
+    return machine.read("/said").trim().split("\n");
   };
-  const state = (name: string, address: string, port: number) =>
-    `2 ${name.slice(0, -1)} 1 ${name} ${address} 2 4 1 1 47 15 3 2 6 0 0 0 - ${port} - 0 8008 - - 8008`;
+  const maintenance = 5;
+  const state = (name: string, address: string, port: number, admin = 4) =>
+    `2 ${name.slice(0, -1)} 1 ${name} ${address} 2 ${admin} 1 1 47 15 3 2 6 0 0 0 - ${port} - 0 8008 - - 8008`;
+  const telling = (name: string, address: string, port: number) =>
+    `set server ${name} addr ${address} port ${port}; set server ${name} state ready; set server ${name} health down`;
 
-  it("are told to it with their health down, so that its own checks decide; others than its services' are not", () => {
+  it("are told to it with their health down, so that its own checks decide; other services' are not", () => {
     machine = new Libexec();
     watching(
       announced("/taiga/services/db/m-2", at("10.9.0.12", 5432)) +
         announced("/taiga/services/back/1", at("10.8.1.2", 8000)),
       "",
     );
-    assert.deepEqual(servers(state("db2", "127.0.0.1", 9)), [
-      "set server db/db2 addr 10.9.0.12 port 5432; set server db/db2 state ready; set server db/db2 health down",
-    ]);
+    assert.deepEqual(told(state("db2", "127.0.0.1", 9, maintenance)), [telling("db/db2", "10.9.0.12", 5432)]);
   });
 
   it("that it has are left alone when who tells it begins anew: a leader would lose its connections", () => {
     machine = new Libexec();
     watching(
       announced("/taiga/services/db/m-1", at("10.9.0.11", 5432)) +
+        announced("/taiga/services/db/m-2", at("10.9.0.12", 5432)) +
         announced("/taiga/services/broker/m-1", at("10.9.0.11", 5672)),
-      `PUT\n/taiga/services/db/m-1\n${at("10.9.0.11", 5432)}\n`,
+      `PUT\n/taiga/services/db/m-1\n${at("10.9.0.11", 5432)}\nPUT\n/taiga/services/broker/m-1\n${at("10.9.0.21", 5672)}\n`,
     );
-    assert.deepEqual(servers(state("db1", "10.9.0.11", 5432), state("broker1", "10.9.0.11", 5672)), []);
+    const states = [
+      state("db1", "10.9.0.11", 5432),
+      state("db2", "10.9.0.12", 5432, maintenance), // of whom it was told in part
+      state("broker1", "10.9.0.11", 5672),
+    ];
+    assert.deepEqual(told(...states), [
+      telling("db/db2", "10.9.0.12", 5432),
+      telling("broker/broker1", "10.9.0.21", 5672),
+    ]);
   });
 });
 
