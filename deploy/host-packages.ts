@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { asRoot, rootWay } from "./as-root";
+import { hasServiceManager } from "./daemon";
 import { run } from "./run";
 import type { Progress } from "./steps";
 
@@ -26,6 +27,7 @@ export const hostPackages: Readonly<Record<string, string>> = {
   "openssh-client": "ssh",
   gcc: "gcc", // flanneld is the one binary that needs C
   "libc6-dev": "gcc",
+  ...(hasServiceManager() ? {} : { tini: "tini" }), // what libvirtd is started by
 };
 
 /** What copying Taiga's own images takes (taiga:images). */

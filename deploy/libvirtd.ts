@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { asRoot, rootWay } from "./as-root";
+import { daemonCommand, hasServiceManager } from "./daemon";
 import { run } from "./run";
 import type { Progress } from "./steps";
 
@@ -30,12 +31,11 @@ unix_sock_rw_perms = "0770"
 auth_unix_rw = "none"
 `;
 const libvirtdConf = "/etc/libvirt/libvirtd.conf";
+/** Where libvirtd writes by itself as a daemon; run by tini it is none in its own eyes. */
+const libvirtdLog = "/var/log/libvirt/libvirtd.log";
 
 export const answers = (uri: string): boolean =>
   spawnSync("virsh", ["-c", uri, "version"], { stdio: "ignore", timeout: 10_000 }).status === 0;
-
-/** True where systemd runs as the service manager, not merely is installed. */
-const hasServiceManager = (): boolean => existsSync("/run/systemd/system");
 
 /** Makes libvirtd answer on the system URI, by the service manager or, where there is none, by hand. */
 export async function ensureLibvirtd(progress: Progress): Promise<string> {
@@ -82,19 +82,12 @@ async function startByHand(progress: Progress): Promise<void> {
   if (!running("virtlogd")) await root("virtlogd", "-d");
   if (running("libvirtd")) return;
   // On a hybrid cgroup host libvirtd stumbles over the second hierarchy: it gets a mount namespace without it.
-  if (existsSync("/sys/fs/cgroup/unified/cgroup.procs")) {
-    await root(
-      "unshare",
-      "-m",
-      "--propagation",
-      "slave",
-      "sh",
-      "-c",
-      "umount /sys/fs/cgroup/unified && exec libvirtd -d",
-    );
-  } else {
-    await root("libvirtd", "-d");
-  }
+  const hybrid = "/sys/fs/cgroup/unified";
+  const daemon = existsSync(`${hybrid}/cgroup.procs`)
+    ? ["unshare", "-m", "--propagation", "slave", "sh", "-c", `umount ${hybrid} && exec libvirtd`]
+    : ["libvirtd"];
+  const [command, ...args] = daemonCommand(daemon, libvirtdLog);
+  await root(command as string, ...args);
 }
 
 /** Adds to a file that root alone may read. */
