@@ -1,11 +1,8 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
-import { FleetClient } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import { configured } from "../configured";
 import type { Connection } from "../connection";
 import { failures } from "../failures";
-import { lacksAt } from "../fleet/lacks";
-import { look } from "../fleet/readings";
 import { waitUntil } from "../progress";
 import { howToJoin, memberEnvironment, memberFile, memberFolder, wasRemoved } from "./bootstrap";
 import { certificateFiles, isEnding, newCertificates, usableUntil } from "./certificate";
@@ -14,6 +11,7 @@ import { readFiles, writeFiles } from "./files";
 import { clusterLacks, etcdLacks, fleetMachines } from "./health";
 import { lock } from "./lock";
 import { initialCluster, listMembers, memberOf, promote } from "./members";
+import { untilUnitsAreBack } from "./units-back";
 
 export interface MembershipInputs {
   readonly name: string;
@@ -38,7 +36,7 @@ interface MembershipState extends MembershipInputs {
 }
 
 /** Seconds for each step; an emulated machine needs 20–50 s to boot, more when all boot at once. */
-const patience = { boot: 600, join: 600, whole: 600, units: 900 };
+const patience = { boot: 600, join: 600, whole: 600 };
 
 const { configure, connected } = configured("cluster.Membership");
 
@@ -179,27 +177,6 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
     certificateNotAfter: notAfter.toISOString(),
     enrolled: new Date().toISOString(),
   };
-}
-
-/**
- * A machine that comes back brings members of the database and the broker, which must be with the others before the next
- * machine goes. A unit that cannot become active holds up nobody for good: the change may be what puts it right.
- */
-async function untilUnitsAreBack(connection: Connection, { name, address }: MembershipInputs): Promise<void> {
-  const fleet = new FleetClient(connection.machines, connection.ssh);
-  const begun = Date.now();
-  await waitUntil(
-    {
-      what: `${name}: its units`,
-      timeoutSeconds: patience.units,
-      lookAt: `fleetctl list-units (npm run ssh -- ${name})`,
-      everySeconds: 2,
-    },
-    async () => {
-      const lacks = lacksAt(await look(connection, fleet, begun), address).map(({ says }) => says);
-      return lacks.length > 0 ? lacks.join(", ") : undefined;
-    },
-  ).catch((error: Error) => console.error(`${error.message}; going on`));
 }
 
 async function volumesLack(connection: Connection, machine: Machine): Promise<string | undefined> {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FleetClient, type UnitState } from "../../provider/clients/fleet";
+import { FleetClient, type FleetMachine, type FleetUnit, type UnitState } from "../../provider/clients/fleet";
 import type { Machine } from "../../provider/clients/ssh";
+import { untilUnitsAreBack } from "../../provider/cluster/units-back";
 import { lacksOf } from "../../provider/fleet/lacks";
 import { snapshot } from "../../provider/fleet/readings";
 import * as rollout from "../../provider/fleet/rollout-provider";
@@ -232,27 +233,46 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     assert.equal((await rollout.diff("a", old, { ...old, revision: "2" })).changes, true);
   });
 
-  it("passes a gate when systemd has it active, though what fleet published is older", async () => {
-    await unit.create(inputs("k.service"));
-    await gate(["k.service"]);
+  describe("that systemd has active, though what fleet published is older", () => {
     const published = async () =>
       (await fleet.states()).find(({ name }) => name === "k.service")?.systemdActiveState;
-    const { machines, ssh } = cluster.connection;
-    const keys =
-      "sudo curl -sSf --cacert /var/lib/data/pki/ca.crt --cert /var/lib/data/pki/fleet.crt --key /var/lib/data/pki/fleet.key https://127.0.0.1:2379/v2/keys/_coreos.com/fleet/states/k.service";
     const makeOlder = async () => {
+      const { ssh } = cluster.connection;
+      const machine = cluster.connection.machines[0] as Machine;
+      const keys =
+        "sudo curl -sSf --cacert /var/lib/data/pki/ca.crt --cert /var/lib/data/pki/fleet.crt --key /var/lib/data/pki/fleet.key https://127.0.0.1:2379/v2/keys/_coreos.com/fleet/states/k.service";
       const { machineID } = (await fleet.states()).find(({ name }) => name === "k.service") as UnitState;
-      const said = JSON.parse(await ssh.succeed(machines[0] as Machine, `${keys}/${machineID}`));
+      const said = JSON.parse(await ssh.succeed(machine, `${keys}/${machineID}`));
       const older = said.node.value.replace('"activeState":"active"', '"activeState":"inactive"');
       const put = `${keys}/${machineID} -XPUT -d ttl=60 --data-urlencode value@-`;
-      await ssh.succeed(machines[0] as Machine, put, { input: older });
+      await ssh.succeed(machine, put, { input: older });
       assert.equal(await published(), "inactive");
     };
-    await makeOlder();
-    while ((await published()) !== "active") await sleep(250); // fleet publishes all anew, not again for a quarter of a minute
-    await makeOlder();
-    await gate(["k.service"]);
-    assert.equal(await published(), "inactive");
+
+    const begin = async () => {
+      await unit.create(inputs("k.service"));
+      await gate(["k.service"]);
+      await makeOlder();
+      while ((await published()) !== "active") await sleep(250); // fleet publishes all anew, not again for a quarter of a minute
+      await makeOlder();
+    };
+
+    it("passes a gate", async () => {
+      await begin();
+      await gate(["k.service"]);
+      assert.equal(await published(), "inactive");
+    });
+
+    it("is back on a machine that was replaced", async () => {
+      await begin();
+      const { units, machines } = await snapshot(fleet);
+      const { machineID } = units.find(({ name }) => name === "k.service") as FleetUnit;
+      const { primaryIP } = machines.find(({ id }) => id === machineID) as FleetMachine;
+      const { connection } = cluster;
+      const host = connection.machines.find(({ address }) => address === primaryIP) as Machine;
+      await untilUnitsAreBack(connection, host);
+      assert.equal(await published(), "inactive");
+    });
   });
 
   it("does not pass a gate in time: the error says which, where, and its last words", async () => {

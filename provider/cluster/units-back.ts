@@ -1,0 +1,31 @@
+import { FleetClient } from "../clients/fleet";
+import type { Machine } from "../clients/ssh";
+import type { Connection } from "../connection";
+import { lacksAt } from "../fleet/lacks";
+import { look } from "../fleet/readings";
+import { withoutStale } from "../fleet/systemd";
+import { waitUntil } from "../progress";
+
+/** Seconds; units of emulated machines take minutes. */
+const patience = 900;
+
+/**
+ * A machine that comes back brings members of the database and the broker, which must be with the others before the next
+ * machine goes. A unit that cannot become active holds up nobody for good: the change may be what puts it right.
+ */
+export async function untilUnitsAreBack(connection: Connection, { name, address }: Machine): Promise<void> {
+  const fleet = new FleetClient(connection.machines, connection.ssh);
+  const begun = Date.now();
+  await waitUntil(
+    {
+      what: `${name}: its units`,
+      timeoutSeconds: patience,
+      lookAt: `fleetctl list-units (npm run ssh -- ${name})`,
+      everySeconds: 2,
+    },
+    async () => {
+      const lacks = await withoutStale(connection, lacksAt(await look(connection, fleet, begun), address));
+      return lacks.length > 0 ? lacks.map(({ says }) => says).join(", ") : undefined;
+    },
+  ).catch((error: Error) => console.error(`${error.message}; going on`));
+}
