@@ -10,6 +10,6 @@ export const hasServiceManager = (): boolean => existsSync("/run/systemd/system"
  * @param log a file that both of its streams are appended to.
  */
 export const daemonCommand = (daemon: readonly string[], log: string): string[] => [
-  ...["setsid", "--fork", "sh", "-c", 'exec tini -s -- "$@" </dev/null >>"$0" 2>&1', log],
+  ...["setsid", "--fork", "sh", "-c", 'cd / && exec tini -s -- "$@" </dev/null >>"$0" 2>&1', log],
   ...daemon,
 ];

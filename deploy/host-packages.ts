@@ -27,7 +27,7 @@ export const hostPackages: Readonly<Record<string, string>> = {
   "openssh-client": "ssh",
   gcc: "gcc", // flanneld is the one binary that needs C
   "libc6-dev": "gcc",
-  ...(hasServiceManager() ? {} : { tini: "tini" }), // what libvirtd is started by
+  ...(hasServiceManager() ? {} : { tini: "tini" }), // waits for what libvirtd leaves running, where no service manager does
 };
 
 /** What copying Taiga's own images takes (taiga:images). */

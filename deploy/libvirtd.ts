@@ -31,7 +31,7 @@ unix_sock_rw_perms = "0770"
 auth_unix_rw = "none"
 `;
 const libvirtdConf = "/etc/libvirt/libvirtd.conf";
-/** Where libvirtd writes by itself as a daemon; run by tini it is none in its own eyes. */
+/** Where libvirtd writes by itself when it is started with -d. */
 const libvirtdLog = "/var/log/libvirt/libvirtd.log";
 
 export const answers = (uri: string): boolean =>
@@ -62,7 +62,8 @@ export async function ensureLibvirtd(progress: Progress): Promise<string> {
   for (let waited = 0; !answers(libvirtUri); waited += 1) {
     if (waited === 30) {
       throw new Error(
-        `libvirtd was started and does not answer on ${libvirtUri}. Its own words: sudo libvirtd --verbose (in the foreground), or journalctl -u libvirtd`,
+        `libvirtd was started and does not answer on ${libvirtUri}. Its own words: ` +
+          `${hasServiceManager() ? "journalctl -u libvirtd" : libvirtdLog}, or sudo libvirtd --verbose (in the foreground)`,
       );
     }
     await sleep(1000);

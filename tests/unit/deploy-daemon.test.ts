@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -8,7 +8,7 @@ import { daemonCommand } from "../../deploy/daemon";
 import { onPath } from "../../deploy/host-packages";
 import { until } from "../support/until";
 
-describe("a daemon where nothing manages services", { skip: !onPath("tini") }, () => {
+describe("a daemon where nothing manages services", { skip: !onPath("tini") && "no tini here" }, () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "taiga-daemon-"));
@@ -30,12 +30,15 @@ describe("a daemon where nothing manages services", { skip: !onPath("tini") }, (
       async () => (existsSync(at("left")) && read("left") !== "") || undefined,
     );
     assert.equal(read("log"), "began");
-    const process = `/proc/${read("left")}`;
-    const [, parent] = /PPid:\s+(\d+)/.exec(readFileSync(`${process}/status`, "utf8")) as RegExpExecArray;
-    assert.equal(readFileSync(`/proc/${parent}/comm`, "utf8").trim(), "tini");
+    const left = `/proc/${read("left")}`;
+    const tini = await until("tini as its parent", 20, async () => {
+      const [, pid] = /PPid:\s+(\d+)/.exec(readFileSync(`${left}/status`, "utf8")) as RegExpExecArray;
+      return readFileSync(`/proc/${pid}/comm`, "utf8") === "tini\n" ? `/proc/${pid}` : undefined;
+    });
+    assert.equal(readlinkSync(`${tini}/cwd`), "/");
     writeFileSync(at("end"), "");
-    await until("its end", 20, async () => !existsSync(process) || undefined);
+    await until("its end", 20, async () => !existsSync(left) || undefined);
     writeFileSync(at("stop"), "");
-    await until("the daemon's end", 20, async () => !existsSync(`/proc/${parent}`) || undefined);
+    await until("the daemon's end", 20, async () => !existsSync(tini) || undefined);
   });
 });
