@@ -255,10 +255,7 @@ describe("a broker's beginning", () => {
     machine = new Libexec();
     machine.write("/data/left-over", "");
     machine.write("/answer", `SUCCESS\n\n${answer}`);
-    machine.program(
-      "etcdctl",
-      'asked=$(cat); [[ $asked = version* ]] || { [ -e "$ROOT/again" ] && cat "$ROOT/later"; cat "$ROOT/answer"; }',
-    );
+    machine.program("etcdctl", 'asked=$(cat); [[ $asked = version* ]] || { cat "$ROOT/answer"; }');
     const result = machine.run("broker-peers", join(machine.root, "data"), join(machine.root, "env"));
     assert.equal(result.code, 0, result.stderr);
     assert.ok(!existsSync(join(machine.root, "data/left-over")));
@@ -278,6 +275,33 @@ describe("a broker's beginning", () => {
   it("says when there was a node of its machine before", () => {
     const answer = `/taiga/broker/founder\nformed\n\n/taiga/broker/joined/10.9.0.11\nyes\n\n${node("10.9.0.12")}`;
     assert.deepEqual(begin(answer), ["BROKER_PEERS=10.9.0.12", "BROKER_REJOINS=yes"]);
+  });
+
+  it("waits for another one's announcement where it is not the founder, by a watch and not by asking", () => {
+    machine = new Libexec();
+    machine.write("/data/left-over", "");
+    machine.write("/before", "SUCCESS\n\n/taiga/broker/founder\n10.9.0.12\n");
+    machine.write("/after", `SUCCESS\n\n/taiga/broker/founder\nformed\n\n${node("10.9.0.12")}`);
+    machine.write("/told", ["10.9.0.11", "10.9.0.12"].map((address) => `PUT\n${node(address)}`).join(""));
+    machine.program(
+      "etcdctl",
+      `case "$*" in
+        txn) asked=$(cat); [[ $asked = version* ]] || cat "$ROOT/$([ -e "$ROOT/later" ] && echo after || echo before)" ;;
+        "get --prefix /taiga/services/broker/"*) echo '"Revision" : 7' ;;
+        watch*) : >"$ROOT/later"; cat "$ROOT/told"; /bin/sleep 20 ;;
+      esac`,
+    );
+    const { code, stderr } = machine.run(
+      "broker-peers",
+      join(machine.root, "data"),
+      join(machine.root, "env"),
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(machine.read("/env"), "BROKER_PEERS=10.9.0.12\nBROKER_REJOINS=\n");
+    assert.deepEqual(machine.calls("etcdctl watch"), [
+      "etcdctl watch --prefix --rev 8 /taiga/services/broker/",
+    ]);
+    assert.equal(machine.calls("etcdctl txn").length, 3);
   });
 });
 
