@@ -277,6 +277,22 @@ describe("a broker's beginning", () => {
     assert.deepEqual(begin(answer), ["BROKER_PEERS=10.9.0.12", "BROKER_REJOINS=yes"]);
   });
 
+  it("begins again where etcd does not answer: the founder would wait for others, which wait for it", () => {
+    machine = new Libexec();
+    machine.write("/data/left-over", "");
+    machine.program(
+      "etcdctl",
+      `asked=$(cat); [[ $asked = version* ]] || {
+        [ -e "$ROOT/failed" ] || { : >"$ROOT/failed"; exit 1; }
+        printf 'SUCCESS\\n\\n/taiga/broker/founder\\n10.9.0.11\\n'
+      }`,
+    );
+    const run = () => machine.run("broker-peers", join(machine.root, "data"), join(machine.root, "env")).code;
+    assert.deepEqual([run(), run()], [1, 0]);
+    assert.equal(machine.calls("etcdctl watch").length, 0);
+    assert.equal(machine.read("/env"), "BROKER_PEERS=\nBROKER_REJOINS=\n");
+  });
+
   it("waits for another one's announcement where it is not the founder, by a watch and not by asking", () => {
     machine = new Libexec();
     machine.write("/data/left-over", "");
