@@ -6,6 +6,7 @@ import { TestStack } from "../tests/support/stack";
 import { Cluster, prefixOf } from "./cluster";
 import { giveDisk, releaseDisk } from "./container-disk";
 import type { Fault } from "./fault";
+import { lastWords } from "./last-words";
 import { mend } from "./network";
 import type { Outcome } from "./result";
 import { trial } from "./trial";
@@ -89,6 +90,7 @@ export async function matrix(options: MatrixOptions): Promise<Outcome[]> {
     }
   } catch (error) {
     say(`given up: ${(error as Error).message}`);
+    if (cluster) for (const words of await lastWords(cluster, (error as Error).message)) say(words);
     if (outcomes.length === 0) throw error;
   } finally {
     await cluster?.close();
