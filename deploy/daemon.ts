@@ -9,7 +9,7 @@ export const hasServiceManager = (): boolean => existsSync("/run/systemd/system"
  * machine for ended only then.
  * @param log a file that both of its streams are appended to.
  */
-export const daemonCommand = (daemon: readonly string[], log: string): string[] => [
-  ...["setsid", "--fork", "sh", "-c", 'cd / && exec tini -s -- "$@" </dev/null >>"$0" 2>&1', log],
-  ...daemon,
+export const daemonCommand = (daemon: readonly string[], log: string): [string, string[]] => [
+  "setsid",
+  ["--fork", "sh", "-c", 'cd / && exec tini -s -- "$@" </dev/null >>"$0" 2>&1', log, ...daemon],
 ];

@@ -87,8 +87,8 @@ async function startByHand(progress: Progress): Promise<void> {
   const daemon = existsSync(`${hybrid}/cgroup.procs`)
     ? ["unshare", "-m", "--propagation", "slave", "sh", "-c", `umount ${hybrid} && exec libvirtd`]
     : ["libvirtd"];
-  const [command, ...args] = daemonCommand(daemon, libvirtdLog);
-  await root(command as string, ...args);
+  const [command, args] = daemonCommand(daemon, libvirtdLog);
+  await root(command, ...args);
 }
 
 /** Adds to a file that root alone may read. */

@@ -22,8 +22,7 @@ describe("a daemon where nothing manages services", { skip: !onPath("tini") && "
     writeFileSync(at("left.sh"), `echo $$ >${at("left")}\n${awaits("end")}`);
     // What it leaves running loses its parent, as a QEMU does that libvirtd has started.
     writeFileSync(at("daemon.sh"), `echo began\nsh -c 'sh ${at("left.sh")} &'\n${awaits("stop")}`);
-    const [command, ...args] = daemonCommand(["sh", at("daemon.sh")], at("log"));
-    execFileSync(command as string, args);
+    execFileSync(...daemonCommand(["sh", at("daemon.sh")], at("log")));
     await until(
       "what it leaves running",
       20,
