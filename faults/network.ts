@@ -6,8 +6,9 @@ const ebtables = (...args: string[]): string =>
 /** Rules of a chain of their own, which is gone with all of them. */
 const chainOf = (prefix: string): string => `${prefix}-cut`;
 
-/** Drops frames between a machine's end of the bridge and all others; this host goes on reaching it. */
+/** Drops frames between a machine's end of the bridge and all others; this host goes on reaching it. Another cut of the stack's is mended. */
 export function cutOff(prefix: string, port: string): void {
+  mend(prefix);
   const chain = chainOf(prefix);
   ebtables("-N", chain, "-P", "RETURN");
   for (const direction of ["-i", "-o"]) ebtables("-A", chain, direction, port, "-j", "DROP");

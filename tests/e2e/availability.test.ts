@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { cutOff, mend } from "../../faults/network";
 import type { Machine, SshPool } from "../../provider/clients/ssh";
 import { Connection } from "../../provider/connection";
 import { derive, parseCredentials } from "../../provider/credentials";
@@ -10,7 +11,8 @@ import { Client } from "../support/client";
 import { FirstStart } from "../support/first-start";
 import { Ledger } from "../support/ledger";
 import { attachments, uploadOf, uploads } from "../support/ledger-kinds";
-import { loseMachine, startMachine } from "../support/machines";
+import { interfaceOf, loseMachine, startMachine } from "../support/machines";
+import { MessageLedger } from "../support/message-ledger";
 import { isOpen } from "../support/ports";
 import { acceptsWrites, PrimaryWatch, query } from "../support/primaries";
 import { type Outputs, TestStack } from "../support/stack";
@@ -55,6 +57,23 @@ async function leadEtcd(machine: Machine): Promise<void> {
       await stack.etcdctl(each.name, "move-leader", member).catch(() => undefined);
     return undefined;
   });
+}
+
+/** When a machine's next heartbeat to fleet is due that is not due at once, in milliseconds since 1970: one each 15 s, and each lets its key live for 30 s. */
+async function heartbeatOf(machine: Machine): Promise<number> {
+  const pki = "/var/lib/data/pki";
+  const machines = "https://127.0.0.1:2379/v2/keys/_coreos.com/fleet/machines?recursive=true";
+  const said = await ssh.succeed(
+    machine,
+    `sudo curl -s --cacert ${pki}/ca.crt --cert ${pki}/fleet.crt --key ${pki}/fleet.key '${machines}'`,
+  );
+  type Node = { value: string; expiration: string };
+  const { node } = JSON.parse(said) as { node: { nodes: { nodes: Node[] }[] } };
+  const found = node.nodes.flatMap(({ nodes }) => nodes).find(({ value }) => value.includes(machine.address));
+  assert.ok(found, `${machine.name} is known to fleet`);
+  let due = Date.parse(found.expiration) - 15_000;
+  while (due < Date.now() + 3_000) due += 15_000;
+  return due;
 }
 
 /** What somebody in the database's container would try, with all that is there: the HTTP status of each answer, 0 for none. */
@@ -526,6 +545,54 @@ server.query("DROP ROLE slow_role")
       const running = await evaluate(ssh, survivors[0] as Machine, "length(rabbit_nodes:all_running())");
       return running === "3" ? true : undefined;
     });
+  });
+
+  it("forgets no message it confirmed, and stops nothing on the others, when etcd's leader is cut off and comes back", async () => {
+    const [cut, other] = survivors as [Machine, Machine];
+    const others = outputs.machines.filter(({ name }) => name !== cut.name);
+    await leadEtcd(cut);
+    /** What each start of a unit has of its own. */
+    const starts = async () => {
+      const show = "systemctl show -p Id -p InvocationID taiga-broker@* taiga-db@* taiga-media@*";
+      const shown = await Promise.all(others.map((each) => ssh.succeed(each, show)));
+      return shown.map((units) => units.trim().split("\n\n").sort());
+    };
+    const before = await starts();
+    const own = await brokerConnection(ssh, cut, cut.address, password);
+    const ledger = await MessageLedger.start(own.connection, "cut off");
+    try {
+      // The other's heartbeat is to be on its way to the leader that is cut off.
+      await sleep((await heartbeatOf(other)) - 1_000 - Date.now());
+      const struck = Date.now();
+      cutOff(`taiga-${stack.name}`, interfaceOf(cut.name));
+      await Promise.race([ledger.ended, sleep(30_000)]);
+      await until("the broker that was cut off has ended", 5, async () =>
+        (await ssh.succeed(cut, "sudo docker ps --format '{{.Names}}'")).includes("taiga-broker")
+          ? undefined
+          : true,
+      );
+      console.log(
+        `the broker that was cut off ended after ${(Date.now() - struck) / 1000} s, ` +
+          `${ledger.confirmed.length} of ${ledger.sent} confirmed`,
+      );
+      await sleep(struck + 34_000 - Date.now()); // longer than a heartbeat counts
+    } finally {
+      mend(`taiga-${stack.name}`);
+      ledger.stop();
+      await own.close();
+    }
+    const delivered = Date.now() + 40_000; // what was sent before is tried again after as long as it had been tried
+    await until("three running brokers", 120, async () =>
+      (await evaluate(ssh, other, "length(rabbit_nodes:all_running())")) === "3" ? true : undefined,
+    );
+    await sleep(delivered - Date.now());
+    assert.deepEqual(await starts(), before);
+    const { connection, close } = await brokerConnection(ssh, cut, cut.address, password);
+    const channel = await connection.createChannel();
+    assert.ok(ledger.confirmed.length > 20);
+    assert.deepEqual(await ledger.lost(channel), [], "confirmed and forgotten");
+    await channel.deleteQueue("cut off");
+    await close();
   });
 
   it("has a mirror of a queue counted again that has everything and is not known to, as after the loss of a leader", async () => {

@@ -1,0 +1,54 @@
+import type { Channel, ChannelModel, ConfirmChannel } from "amqplib";
+
+/** Sends numbered messages to a durable queue without a pause, and knows which of them the broker confirmed. */
+export class MessageLedger {
+  readonly confirmed: number[] = [];
+  sent = 0;
+  /** When the connection was lost, in milliseconds since 1970. */
+  readonly ended: Promise<number>;
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(
+    connection: ChannelModel,
+    private readonly channel: ConfirmChannel,
+    private readonly queue: string,
+  ) {
+    this.#timer = setInterval(() => this.#send(), 50);
+    this.ended = new Promise((done) => {
+      connection.on("close", () => {
+        this.stop();
+        done(Date.now());
+      });
+    });
+  }
+
+  /** The queue's leader is on the node that the connection is to. */
+  static async start(connection: ChannelModel, queue: string): Promise<MessageLedger> {
+    const channel = await connection.createConfirmChannel();
+    channel.on("error", () => {}); // with its node
+    await channel.assertQueue(queue, { durable: true });
+    return new MessageLedger(connection, channel, queue);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** What was confirmed and is not in the queue, which is empty then. */
+  async lost(channel: Channel): Promise<number[]> {
+    const kept = new Set<number>();
+    for (;;) {
+      const message = await channel.get(this.queue, { noAck: true });
+      if (!message) break;
+      kept.add(Number(message.content));
+    }
+    return this.confirmed.filter((number) => !kept.has(number));
+  }
+
+  #send(): void {
+    const number = this.sent++;
+    this.channel.sendToQueue(this.queue, Buffer.from(`${number}`), { persistent: true }, (refused) => {
+      if (!refused) this.confirmed.push(number);
+    });
+  }
+}
