@@ -27,4 +27,4 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$packages" ]; then
   npm ci --ignore-scripts >&2
   echo "$packages" >"$stamp"
 fi
-exec node --import tsx "${TAIGA_ENTRY:-deploy/main.ts}" "$@"
+exec node --require tsx/cjs "${TAIGA_ENTRY:-deploy/main.ts}" "$@"

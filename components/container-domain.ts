@@ -98,15 +98,18 @@ function remove(spec: Pick<ContainerSpec, "name" | "folder">): void {
 /**
  * libvirt begins with SIGTERM, on which systemd only starts itself anew, and waits ten seconds before it kills. The kernel ends
  * all of a container with its init, the one child of libvirt's controller, whose process is the domain's number.
+ * @returns the init's process, which ends after all others
  */
-export function killInit(name: string): void {
-  for (const pid of childrenOf(virsh("domid", name).trim())) {
+export function killInit(name: string): number[] {
+  const init = childrenOf(virsh("domid", name).trim());
+  for (const pid of init) {
     try {
       process.kill(pid, "SIGKILL");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
+  return init;
 }
 
 /** None of a process that is gone: libvirt lists a machine as running until it has seen that all of it ended. */

@@ -46,7 +46,7 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
     }),
   );
   const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
-  const program = `${asRoot("MACHINE")}node --import tsx components/container-domain.ts`;
+  const program = `${asRoot("MACHINE")}node --require tsx/cjs components/container-domain.ts`;
   const domain = new command.local.Command(
     ...transformed(
       transform?.container,

@@ -11,7 +11,7 @@ export async function buildArtifactsAsRoot(progress: Progress): Promise<void> {
   if (process.getuid?.() === 0) return buildArtifacts(progress.say);
   const [command, args] = asRoot("env", [
     ...[`TAIGA_CACHE=${cacheDir()}`, `HOME=/root`, `PATH=${process.env.PATH}`],
-    ...[process.execPath, "--import", "tsx", join(root, "images/build.ts")],
+    ...[process.execPath, "--require", "tsx/cjs", join(root, "images/build.ts")],
   ]);
   await run(command, args, { cwd: root, log: progress.log, line: progress.say });
 }

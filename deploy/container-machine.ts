@@ -4,7 +4,7 @@ import { run } from "./run";
 
 /** Has components/container-domain.ts do something with a container machine, as root. @param spec its ContainerSpec, JSON */
 export async function onContainer(action: "start" | "delete", spec: string, log?: string): Promise<void> {
-  const program = ["--import", "tsx", "components/container-domain.ts", action];
+  const program = ["--require", "tsx/cjs", "components/container-domain.ts", action];
   await run(...asRoot("env", [`MACHINE=${spec}`, process.execPath, ...program]), {
     cwd: root,
     ...(log !== undefined && { log }),

@@ -80,7 +80,7 @@ export class Cluster {
 
   /** Takes a machine's power away. */
   async lose(machine: Machine): Promise<void> {
-    loseMachine(machine.name, machine.hypervisor);
+    await loseMachine(machine.name, machine.hypervisor);
     await this.ssh.drop(machine);
   }
 

@@ -443,7 +443,7 @@ for address in sys.argv[1:]:
         whose === "the scheduler" ? [await until(60, scheduler, (name) => name !== "")] : await holders();
       assert.ok(victim);
       const others = machines().filter((name) => name !== victim);
-      const killed = loseMachine(victim);
+      const killed = await loseMachine(victim);
       const fresh = new Client(outputs, `https://${entry}/`, { keepAlive: false });
       await until(
         60,

@@ -79,7 +79,7 @@ new Service(
       .map(({ name }) => name)
       .filter((name) => name !== home);
     let next: string;
-    loseMachine(home);
+    await loseMachine(home);
     try {
       // What the lost machine said of the unit last is listed a while longer, and its name is not known any more.
       next = await until("the unit on another machine", 90, async () => {
@@ -153,7 +153,7 @@ new Service(
       ).trim();
     assert.equal(await accepts(old), "t");
     for (const { name } of others) assert.equal(await accepts(name), "f", name);
-    loseMachine(old);
+    await loseMachine(old);
     try {
       const elected = await until("another leader", 60, async () => {
         const name = await leader(others[0]?.name as string);
@@ -184,7 +184,7 @@ new Service(
       assert.equal(bridge.replace(/\.1\//, ".0/"), network, name);
     }
     const key = before.get(down.address) as string;
-    loseMachine(down.name);
+    await loseMachine(down.name);
     try {
       await until("another leader of etcd, if it was that one's", 60, () => subnets(up.name));
       // Its lease is of a day. One of thirty seconds in its place, and the hourly timer's service more often, show the same sooner.

@@ -38,7 +38,7 @@ describe("a host", { timeout: 20 * 60_000 }, () => {
     });
     assert.equal(written.status, 201, written.text);
 
-    for (const name of machines()) loseMachine(name);
+    await Promise.all(machines().map((name) => loseMachine(name)));
     while (machines().some((name) => isRunning(name))) await sleep(200);
     for (const name of machines()) execFileSync("umount", ["-l", `/var/lib/taiga/${prefix}/${name}/root`]);
     execFileSync("virsh", ["-q", "-c", "qemu:///system", "net-destroy", prefix]);

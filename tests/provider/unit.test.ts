@@ -10,6 +10,7 @@ import * as rollout from "../../provider/fleet/rollout-provider";
 import { formatUnitFile } from "../../provider/fleet/unit-file";
 import * as unit from "../../provider/fleet/unit-provider";
 import { TestCluster } from "../support/cluster";
+import { askRegistry } from "../support/fleet-registry";
 
 const service = (start: string, ...xFleet: string[]): string =>
   `[Unit]\nDescription=t\n\n[Service]\nExecStart=${start}\n${xFleet.length ? `\n[X-Fleet]\n${xFleet.join("\n")}\n` : ""}`;
@@ -239,13 +240,11 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     const makeOlder = async () => {
       const { ssh } = cluster.connection;
       const machine = cluster.connection.machines[0] as Machine;
-      const keys =
-        "sudo curl -sSf --cacert /var/lib/data/pki/ca.crt --cert /var/lib/data/pki/fleet.crt --key /var/lib/data/pki/fleet.key https://127.0.0.1:2379/v2/keys/_coreos.com/fleet/states/k.service";
       const { machineID } = (await fleet.states()).find(({ name }) => name === "k.service") as UnitState;
-      const said = JSON.parse(await ssh.succeed(machine, `${keys}/${machineID}`));
-      const older = said.node.value.replace('"activeState":"active"', '"activeState":"inactive"');
-      const put = `${keys}/${machineID} -XPUT -d ttl=60 --data-urlencode value@-`;
-      await ssh.succeed(machine, put, { input: older });
+      const state = `states/k.service/${machineID}`;
+      const { node } = await askRegistry<{ node: { value: string } }>(ssh, machine, state);
+      const older = node.value.replace('"activeState":"active"', '"activeState":"inactive"');
+      await askRegistry(ssh, machine, state, "-XPUT -d ttl=60 --data-urlencode value@-", older);
       assert.equal(await published(), "inactive");
     };
 

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { type ChannelModel, connect } from "amqplib";
+import { type Channel, type ChannelModel, connect } from "amqplib";
 import type { Machine, SshPool } from "../../provider/clients/ssh";
 
 /**
@@ -52,3 +52,13 @@ export const evaluate = async (ssh: SshPool, machine: Machine, expression: strin
       `sudo docker exec -u rabbitmq taiga-broker rabbitmqctl -q eval '${expression}.'`,
     )
   ).trim();
+
+/** All that is in a queue, in its order; nothing is in it then. */
+export async function drain(channel: Channel, queue: string): Promise<string[]> {
+  const got: string[] = [];
+  for (;;) {
+    const message = await channel.get(queue, { noAck: true });
+    if (!message) return got;
+    got.push(message.content.toString());
+  }
+}

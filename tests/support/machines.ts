@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerUri, killInit } from "../../components/container-domain";
+import { lives } from "./processes";
 
 /** What virsh prints about machines, of containers where no other URI is given. */
 export const virsh = (...args: string[]): string => virshAt(containerUri, ...args);
@@ -15,15 +16,19 @@ export const isRunning = (machine: string, uri = containerUri): boolean =>
 /** A command for a machine: when its own init was started, in the kernel's ticks. Another answer is another start. */
 export const startOf = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat";
 
-/** A machine loses power: all its processes end at once. When that was, in milliseconds since 1970. */
-export function loseMachine(machine: string, uri = containerUri): number {
-  if (uri === containerUri) killInit(machine);
-  else process.kill(qemuOf(machine), "SIGKILL");
+/** A machine loses power: all its processes end at once. When the last one had, in milliseconds since 1970: none answers after that. */
+export async function loseMachine(machine: string, uri = containerUri): Promise<number> {
+  const killed = uri === containerUri ? killInit(machine) : [killQemu(machine)];
+  while (killed.some(lives)) await sleep(10);
   return Date.now();
 }
 
 /** libvirt's own `destroy` begins with SIGTERM, on which QEMU still writes out what it has. */
-const qemuOf = (machine: string): number => Number(readFileSync(`/run/libvirt/qemu/${machine}.pid`, "utf8"));
+function killQemu(machine: string): number {
+  const pid = Number(readFileSync(`/run/libvirt/qemu/${machine}.pid`, "utf8"));
+  process.kill(pid, "SIGKILL");
+  return pid;
+}
 
 /** Starts a machine that was lost, after libvirt has seen that it is; told to, when it has not within ten seconds. */
 export async function startMachine(machine: string, uri = containerUri): Promise<void> {

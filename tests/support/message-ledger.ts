@@ -1,11 +1,10 @@
 import type { Channel, ChannelModel, ConfirmChannel } from "amqplib";
+import { drain } from "./broker";
 
 /** Sends numbered messages to a durable queue without a pause, and knows which of them the broker confirmed. */
 export class MessageLedger {
   readonly confirmed: number[] = [];
   sent = 0;
-  /** When the connection was lost, in milliseconds since 1970. */
-  readonly ended: Promise<number>;
   readonly #timer: NodeJS.Timeout;
 
   private constructor(
@@ -14,12 +13,7 @@ export class MessageLedger {
     private readonly queue: string,
   ) {
     this.#timer = setInterval(() => this.#send(), 50);
-    this.ended = new Promise((done) => {
-      connection.on("close", () => {
-        this.stop();
-        done(Date.now());
-      });
-    });
+    connection.on("close", () => this.stop());
   }
 
   /** The queue's leader is on the node that the connection is to. */
@@ -36,12 +30,7 @@ export class MessageLedger {
 
   /** What was confirmed and is not in the queue, which is empty then. */
   async lost(channel: Channel): Promise<number[]> {
-    const kept = new Set<number>();
-    for (;;) {
-      const message = await channel.get(this.queue, { noAck: true });
-      if (!message) break;
-      kept.add(Number(message.content));
-    }
+    const kept = new Set((await drain(channel, this.queue)).map(Number));
     return this.confirmed.filter((number) => !kept.has(number));
   }
 

@@ -65,7 +65,7 @@ describe("the program of a cluster of container machines", () => {
     assert.equal(spec.folder, "/srv/pool/taiga-lxc-2");
     assert.equal(spec.data, "/srv/pool/taiga-lxc-2-data");
     assert.match(spec.mac, /^52:54:00(:[0-9a-f]{2}){3}$/);
-    assert.equal(create, "node --import tsx components/container-domain.ts create");
+    assert.equal(create, "node --require tsx/cjs components/container-domain.ts create");
     assert.match(JSON.stringify(stdin), /ignition/);
     assert.doesNotMatch(JSON.stringify(environment), /ignition.*version/);
     assert.equal(logging, "none", "the transform reached it");
