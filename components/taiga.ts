@@ -110,66 +110,62 @@ export class Taiga extends pulumi.ComponentResource {
         { units, instances: count, images: copies.names },
         { ...within, dependsOn: [...after, ...copies.images] },
       );
+    // A machine's agent starts one unit after another, in no order of its own: what takes longest to be active goes to fleet
+    // before the rest.
     const database = plain("taiga-db", ["taiga-db@", "taiga-db-discovery@"], keys, members);
+    const broker = whole
+      ? plain("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members)
+      : undefined;
+    const media = mediaMembers
+      ? plain("taiga-media", ["taiga-media@", "taiga-media-discovery@"], keys, mediaMembers)
+      : undefined;
+    const stores = [database, broker, media].flatMap((each) => each ?? []);
+    const withStores = stores.flatMap(({ units }) => units);
     const ambassador = plain(
       "taiga-ambassador",
       ["taiga-ambassador", "taiga-ambassador-servers"],
-      [cluster.ready],
+      withStores,
+    );
+    // Each waits by itself for what it needs: they start side by side, and change in this order, each after what it needs.
+    const withAmbassador = [...withStores, ...ambassador.units];
+    const back = service(
+      "taiga-back",
+      ["taiga-back@", "taiga-back-discovery@"],
+      withAmbassador,
+      application.back.instances,
     );
     const gateway = plain(
       "taiga-gateway",
       ["taiga-gateway", "taiga-gateway-discovery", "taiga-gateway-servers"],
-      keys,
+      withStores,
     );
     const entry = plain(
       "taiga-entry",
       cluster.floating ? ["taiga-entry", "taiga-config"] : ["taiga-config"],
-      keys,
+      withStores,
     );
-    const files = service("taiga-static", ["taiga-static"], [cluster.ready]);
-    const media = mediaMembers
-      ? plain("taiga-media", ["taiga-media@", "taiga-media-discovery@"], keys, mediaMembers)
-      : undefined;
-    const mount = plain("taiga-media-mount", ["taiga-media-mount"], [...keys, ...(media?.units ?? [])]);
-    const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], keys);
-    // Each waits by itself for what it needs: they start side by side, and change in this order, each after what it needs.
-    const withDatabase = [...keys, ...database.units, ...ambassador.units];
-    const back = service(
-      "taiga-back",
-      ["taiga-back@", "taiga-back-discovery@"],
-      withDatabase,
-      application.back.instances,
-    );
-    const beyondCore = () => {
-      const broker = plain("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members);
-      const withBroker = [...keys, ...broker.units, ...ambassador.units];
-      return [
-        service("taiga-room", ["taiga-room"], [cluster.ready]),
-        service("taiga-async", ["taiga-async@"], [...withDatabase, ...broker.units]),
-        service("taiga-beat", ["taiga-beat"], withBroker),
-        service(
-          "taiga-events",
-          ["taiga-events@", "taiga-events-discovery@", "taiga-events-watch@"],
-          withBroker,
-        ),
-        service("taiga-protected", ["taiga-protected@", "taiga-protected-discovery@"], keys),
-      ];
-    };
+    const files = service("taiga-static", ["taiga-static"], withStores);
+    const mount = plain("taiga-media-mount", ["taiga-media-mount"], withStores);
+    const front = service("taiga-front", ["taiga-front@", "taiga-front-discovery@"], withStores);
+    const beyondCore = () => [
+      service("taiga-room", ["taiga-room"], withStores),
+      service("taiga-async", ["taiga-async@"], withAmbassador),
+      service("taiga-beat", ["taiga-beat"], withAmbassador),
+      service(
+        "taiga-events",
+        ["taiga-events@", "taiga-events-discovery@", "taiga-events-watch@"],
+        withAmbassador,
+      ),
+      service("taiga-protected", ["taiga-protected@", "taiga-protected-discovery@"], withStores),
+    ];
 
     const resolved = Object.values(args.images ?? {});
     this.images = resolved.some(({ isRehearsal }) => !isRehearsal) ? "taiga" : "rehearsal";
     this.url = pulumi
       .all(
-        [
-          back,
-          front,
-          files,
-          gateway,
-          entry,
-          mount,
-          ...(media ? [media] : []),
-          ...(whole ? beyondCore() : []),
-        ].map(({ rollout }) => rollout.urn),
+        [...stores, back, front, files, gateway, entry, mount, ...(whole ? beyondCore() : [])].map(
+          ({ rollout }) => rollout.urn,
+        ),
       )
       .apply(() => `https://${cluster.entry}/`);
     this.caCertificate = pulumi.unsecret(

@@ -16,15 +16,18 @@ const patience = 900;
 export async function untilUnitsAreBack(connection: Connection, { name, address }: Machine): Promise<void> {
   const fleet = new FleetClient(connection.machines, connection.ssh);
   const begun = Date.now();
+  const every = 2; // seconds, for which a look is good enough for all who come back side by side
   await waitUntil(
     {
       what: `${name}: its units`,
       timeoutSeconds: patience,
       lookAt: `fleetctl list-units (npm run ssh -- ${name})`,
-      everySeconds: 2,
+      everySeconds: every,
     },
     async () => {
-      const lacks = await withoutStale(connection, lacksAt(await look(connection, fleet, begun), address));
+      const since = Math.max(begun, Date.now() - every * 1000);
+      const { value } = await look(connection, fleet, since);
+      const lacks = await withoutStale(connection, lacksAt(value, address), since);
       return lacks.length > 0 ? lacks.map(({ says }) => says).join(", ") : undefined;
     },
   ).catch((error: Error) => console.error(`${error.message}; going on`));

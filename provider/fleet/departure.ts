@@ -37,7 +37,7 @@ interface Whereabouts {
 
 async function whereabouts(connection: Connection, names: readonly string[]): Promise<Whereabouts[]> {
   const fleet = new FleetClient(connection.machines, connection.ssh);
-  const { states, machines } = await places(connection, fleet, Date.now());
+  const { states, machines } = (await places(connection, fleet, Date.now())).value;
   return states
     .filter(({ name }) => names.includes(name))
     .map(({ name, machineID }) => ({

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetClient } from "../clients/fleet";
 import type { Connection } from "../connection";
-import { Final, waitUntil } from "../progress";
+import { Final, pauseAfter, waitUntil } from "../progress";
 import { type Lack, lacksOf } from "./lacks";
 import { look, places } from "./readings";
 import { Signs } from "./signs";
@@ -12,6 +12,9 @@ export interface Patience {
   /** For so long all must stay active, so that a unit which falls over at once is not taken for healthy. */
   readonly settleSeconds: number;
 }
+
+/** Milliseconds after which all of fleet is looked at without a sign: it may know why there is none. */
+const longest = 3_000;
 
 /** systemd has given up on a unit that stays failed; one it starts again is failed for a moment only. */
 const failedForSeconds = 15;
@@ -29,18 +32,24 @@ export async function untilActive(
   let lacks: Lack[] = names.map((unit) => ({ unit, says: `${unit} was not looked for yet` }));
   const signs = new Signs(connection, fleet);
   const failing = new Failing();
+  let last = { begun: 0, took: 0 };
   const lacking = async (): Promise<string | undefined> => {
-    const sign = await signs.await(lacks);
-    const { took, ...seen } = await look(connection, fleet, sign ?? Date.now());
-    lacks = await withoutStale(connection, lacksOf(seen, names));
+    const every = pauseAfter(last.took, longest);
+    const sign = await signs.await(lacks, every);
+    // Without a sign what another gate has just seen is good enough, unless it was seen here already.
+    const since = sign ?? Math.max(last.begun + 1, Date.now() - every);
+    const { value: seen, ...reading } = await look(connection, fleet, since);
+    last = reading;
+    lacks = await withoutStale(connection, lacksOf(seen, names), since);
     if (lacks.length === 0) {
       const settled = (sign ?? Date.now()) + patience.settleSeconds * 1000;
       await sleep(Math.max(0, settled - Date.now()));
-      const now = { ...seen, ...(await places(connection, fleet, Date.now())) };
-      lacks = await withoutStale(connection, lacksOf(now, names));
+      const since = Date.now();
+      const now = { ...seen, ...(await places(connection, fleet, since)).value };
+      lacks = await withoutStale(connection, lacksOf(now, names), since);
     }
     if (lacks.length === 0) return undefined;
-    if (sign) signs.misled(took);
+    if (sign) signs.misled(reading.took);
     if (failing.lasting(lacks)) throw new GivenUp(says(lacks));
     return says(lacks);
   };
@@ -50,7 +59,7 @@ export async function untilActive(
     lookAt: `\`fleetctl list-units\` and \`fleetctl journal ${names[0]}\` (npm run ssh -- MACHINE)`,
   };
   try {
-    await waitUntil({ ...wait, everySeconds: 0, isFree: true }, lacking); // the pause is the wait for a sign
+    await waitUntil({ ...wait, everySeconds: 0.1, isFree: true }, lacking); // else, the pause is the wait for a sign
   } catch (error) {
     throw new Error(`${(error as Error).message}${await lastWords(connection, lacks)}`);
   }

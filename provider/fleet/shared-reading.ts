@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Connection } from "../connection";
 
 /** One reading, going on or ended. Moments are milliseconds as Date.now() counts. */
 interface Reading<T> {
@@ -10,6 +9,8 @@ interface Reading<T> {
 
 export interface Seen<T> {
   readonly value: T;
+  /** When the reading began, milliseconds as Date.now() counts. */
+  readonly begun: number;
   /** How long the reading took, milliseconds. */
   readonly took: number;
 }
@@ -26,20 +27,15 @@ export class SharedReading<T> {
   #next: Promise<Reading<T>> | undefined;
 
   /**
-   * What a reading saw that began at `since` or later, and ended no longer ago than twice the time it took.
+   * What a reading saw that began at `since` or later; `since` may be a while ago, for one who need not know better.
    * @param read used if this call begins the reading.
    * @throws whatever the reading throws, at all who share it.
    */
   async get(since: number, read: () => Promise<T>): Promise<Seen<T>> {
-    const reading = this.#usable(since) ?? (await this.#begun(read));
-    const value = await reading.seen;
-    return { value, took: reading.ended - reading.begun };
-  }
-
-  #usable(since: number): Reading<T> | undefined {
     const last = this.#last;
-    const usable = last && last.begun >= since && Date.now() - last.ended <= 2 * (last.ended - last.begun);
-    return usable ? last : undefined;
+    const reading = last && last.begun >= since ? last : await this.#begun(read);
+    const value = await reading.seen;
+    return { value, begun: reading.begun, took: reading.ended - reading.begun };
   }
 
   #begun(read: () => Promise<T>): Promise<Reading<T>> | Reading<T> {
@@ -69,12 +65,12 @@ export class SharedReading<T> {
   }
 }
 
-/** A reading that is shared by all who read over the same connection. */
-export function sharedReading<T>(): (connection: Connection) => SharedReading<T> {
-  const all = new WeakMap<Connection, SharedReading<T>>();
-  return (connection) => {
-    const shared = all.get(connection) ?? new SharedReading<T>();
-    all.set(connection, shared);
+/** A reading for each of what is read, shared by all who read it. */
+export function sharedReading<From extends object, T>(): (from: From) => SharedReading<T> {
+  const all = new WeakMap<From, SharedReading<T>>();
+  return (from) => {
+    const shared = all.get(from) ?? new SharedReading<T>();
+    all.set(from, shared);
     return shared;
   };
 }

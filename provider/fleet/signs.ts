@@ -9,62 +9,63 @@ import { wishAgain } from "./wish";
 
 /** Milliseconds between two looks for a sign. A fleet that takes long to answer is asked less often. */
 const interval = 250;
-/** Milliseconds after which all of fleet is looked at without a sign: it may know why there is none. */
-const longest = 3_000;
-/** The first of so many wishes find fleet's agents deaf, perhaps; later than the last, they have looked by themselves. */
-const wishes = 12;
+/** Milliseconds for which wishes are written: fleet's agents look at their units by themselves every 5 s. */
+const wishing = 15_000;
 /** Milliseconds. A fleet that takes longer to answer is busy, as on emulated machines: wishes would only keep it so. */
-const quick = 200;
+const quick = 500;
 
 /**
  * Signs that units have become active: what fleet says of their states. That is cheap to ask for; it does not tell on which
  * machine a unit is to be, so that a sign may mislead and is followed by a look at all of fleet.
  */
 export class Signs {
-  #wishes = 0;
+  readonly #begun = Date.now();
   /** Milliseconds for which signs are not believed. */
   #doubt = 0;
   /** How many units were not active when last asked. */
   #missed = 0;
+  /** Milliseconds that fleet took to answer. */
+  #took = 0;
 
   constructor(
     private readonly connection: Connection,
     private readonly fleet: FleetClient,
   ) {}
 
-  /** @returns the moment at which all were active, as Date.now() counts; `undefined` if none was seen in the time there is. */
-  async await(lacks: readonly Lack[]): Promise<number | undefined> {
+  /**
+   * @param time milliseconds for which a sign is waited for, unless fleet takes longer to answer.
+   * @returns the moment at which all were active, as Date.now() counts; `undefined` if none was seen in the time there is.
+   */
+  async await(lacks: readonly Lack[], time: number): Promise<number | undefined> {
     if (this.#doubt > 0) {
       await sleep(this.#doubt);
       this.#doubt = 0;
       return undefined;
     }
-    const end = Date.now() + longest;
-    for (;;) {
-      const asked = Date.now();
-      const { states } = await places(this.connection, this.fleet, asked);
-      const took = Date.now() - asked;
-      const missing = await this.#missing(lacks, states);
-      if (missing === undefined) return asked;
-      if (took < quick && this.#wishes < wishes) {
-        this.#wishes += 1;
-        await wishAgain(this.connection, this.fleet, missing);
-      }
-      const next = Date.now() + pauseAfter(took, interval);
-      if (next >= end) return undefined;
-      await sleep(next - Date.now());
+    for (const end = Date.now() + time; ; ) {
+      // Gates that wait side by side ask once for all of them.
+      const since = Date.now() - pauseAfter(this.#took, interval);
+      const { value, begun, took } = await places(this.connection, this.fleet, since);
+      this.#took = took;
+      const missing = await this.#missing(lacks, value.states, begun);
+      if (missing.length === 0) return begun;
+      const idle = missing.find((lack) => !value.states.some((state) => isUnderWay(lack, state)));
+      if (idle && took < quick && Date.now() - this.#begun < wishing)
+        await wishAgain(this.connection, this.fleet, idle.unit);
+      await sleep(Math.max(0, begun + took + pauseAfter(took, interval) - Date.now()));
+      if (Date.now() >= end) return undefined;
     }
   }
 
-  /** @returns a unit that is not active yet. */
-  async #missing(lacks: readonly Lack[], states: readonly UnitState[]): Promise<string | undefined> {
+  /** @returns those that are not active yet. */
+  async #missing(lacks: readonly Lack[], states: readonly UnitState[], since: number): Promise<Lack[]> {
     const missing = lacks.filter((lack) => !states.some((state) => hasComeTrue(lack, state)));
     const isMoving = missing.length < this.#missed;
     this.#missed = missing.length;
-    if (!isMoving || missing.length === 0) return missing[0]?.unit;
+    if (!isMoving || missing.length === 0) return missing;
     // Where some have become active the others may be too: each fleetd looks at its machine once a second.
-    const active = await activeAnywhere(this.connection);
-    return missing.find(({ unit }) => !active.has(unit))?.unit;
+    const active = await activeAnywhere(this.connection, since);
+    return missing.filter(({ unit }) => !active.has(unit));
   }
 
   /**
@@ -76,7 +77,12 @@ export class Signs {
   }
 }
 
-const hasComeTrue = ({ unit, machine }: Lack, state: UnitState): boolean =>
-  state.name === unit &&
-  state.systemdActiveState === "active" &&
-  (!machine || state.machineID === machine.id);
+const isOf = ({ unit, machine }: Lack, state: UnitState): boolean =>
+  state.name === unit && (!machine || state.machineID === machine.id);
+
+const hasComeTrue = (lack: Lack, state: UnitState): boolean =>
+  isOf(lack, state) && state.systemdActiveState === "active";
+
+/** Whether fleet's agent has seen to it already. */
+const isUnderWay = (lack: Lack, state: UnitState): boolean =>
+  isOf(lack, state) && state.systemdActiveState !== "inactive";

@@ -131,7 +131,7 @@ async function roll(id: string, known: string, news: UnitInputs): Promise<void> 
 
 /** The units in fleet that must be where this one is. */
 async function sidekicksOf(id: string): Promise<string[]> {
-  const { units } = await look(connected(), registry(), Date.now());
+  const { units } = (await look(connected(), registry(), Date.now())).value;
   return units
     .filter(
       ({ name, options, desiredState }) => desiredState === "launched" && company(name, options).includes(id),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FleetClient, type FleetMachine, type FleetUnit, type UnitState } from "../../provider/clients/fleet";
-import type { Machine } from "../../provider/clients/ssh";
+import { type Machine, SshPool } from "../../provider/clients/ssh";
 import { untilUnitsAreBack } from "../../provider/cluster/units-back";
 import { lacksOf } from "../../provider/fleet/lacks";
 import { snapshot } from "../../provider/fleet/readings";
@@ -232,6 +232,17 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     const old = { units: ["i.service"], revision: "1", timeoutSeconds: 60 };
     assert.equal((await rollout.diff("a", old, old)).changes, false);
     assert.equal((await rollout.diff("a", old, { ...old, revision: "2" })).changes, true);
+  });
+
+  it("has many gates wait for it, and asks each machine's systemd once for all of them", async (test) => {
+    await unit.create(inputs("l.service", service("/bin/sleep infinity\nExecStartPre=/bin/sleep 7")));
+    const after =
+      "[Unit]\nAfter=l.service\n\n[Service]\nExecStart=/bin/sleep infinity\n\n[X-Fleet]\nMachineOf=l.service\n";
+    await unit.create(inputs("m.service", after));
+    const asked = test.mock.method(SshPool.prototype, "exec");
+    await Promise.all(Array.from({ length: 8 }, () => gate(["m.service"])));
+    const questions = asked.mock.calls.filter(({ arguments: [, command] }) => /list-units/.test(command));
+    assert.ok(questions.length > 0 && questions.length <= 9, `${questions.length} questions`);
   });
 
   describe("that systemd has active, though what fleet published is older", () => {

@@ -128,6 +128,14 @@ describe("the program of an emulated cluster", () => {
     assert.equal(domain.coreosIgnition, "taiga-test-2-ignition-id");
   });
 
+  it("gives fleet what takes longest to be active before all else", () => {
+    const units = of("pulumi-nodejs:dynamic/fleet:Unit").map(({ name }) => name);
+    const isStore = (name: string) => /^taiga-(db|broker|media)(-discovery)?@/.test(name);
+    const stores = units.findIndex((name) => !isStore(name));
+    assert.equal(stores, 18, units.join());
+    assert.ok(!units.slice(stores).some(isStore), units.join());
+  });
+
   it("has of the core one member of the database, and nothing that is behind the broker", () => {
     const services = core.filter((name) => /^taiga-[a-z]+(@\d+)?\.service$/.test(name));
     assert.deepEqual(
