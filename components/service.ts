@@ -17,7 +17,7 @@ export interface ServiceArgs {
   readonly folder?: string;
   /** Replaces units that are in fleet under these names with other options. Default: false. */
   readonly adopt?: boolean;
-  /** How long the gate waits for all to be active. Default: 900. */
+  /** How long the gate waits for all to be active. Default: 1800. */
   readonly timeoutSeconds?: number;
 }
 
@@ -39,7 +39,7 @@ export class Service extends pulumi.ComponentResource {
   readonly units: readonly fleet.Unit[];
 
   constructor(name: string, args: ServiceArgs, options?: pulumi.ComponentResourceOptions) {
-    // Its units say what they come after; a state that says it of everything once more is several times as large.
+    // What a service comes after is said by its units that are no sidekicks; the others come after those, and the gate after all.
     const { dependsOn: after = [], ...own } = options ?? {};
     super("taiga:fleet:Service", name, {}, own);
     const within = { parent: this, ...(own.deletedWith && { deletedWith: own.deletedWith }) };
@@ -61,10 +61,8 @@ export class Service extends pulumi.ComponentResource {
     const isSidekick = (each: ServiceUnit) => peersOf(each).some((peer) => names.includes(peer));
     for (const each of units.filter((one) => !isSidekick(one))) make(each, after);
     for (const each of units.filter(isSidekick)) {
-      make(
-        each,
-        peersOf(each).flatMap((peer) => made.get(peer) ?? []),
-      );
+      const peers = peersOf(each).flatMap((peer) => made.get(peer) ?? []);
+      make(each, peers.length > 0 ? peers : after);
     }
     this.units = [...made.values()];
     this.rollout = new fleet.Rollout(
@@ -74,7 +72,7 @@ export class Service extends pulumi.ComponentResource {
         revision: digest(JSON.stringify(units)),
         ...(args.timeoutSeconds !== undefined && { timeoutSeconds: args.timeoutSeconds }),
       },
-      { ...within, dependsOn: [...this.units] },
+      { ...within, dependsOn: units.length > 0 ? [...this.units] : after },
     );
     this.registerOutputs({ units: names });
   }

@@ -110,8 +110,8 @@ export class Taiga extends pulumi.ComponentResource {
         { units, instances: count, images: copies.names },
         { ...within, dependsOn: [...after, ...copies.images] },
       );
-    // A machine's agent starts one unit after another, in no order of its own: what takes longest to be active goes to fleet
-    // before the rest.
+    // A machine's agent starts one unit after another, in no order of its own: what takes longest to be active, and keeps what
+    // is to be kept, goes to fleet before the rest. So it also changes first, and where that fails nothing else is touched.
     const database = plain("taiga-db", ["taiga-db@", "taiga-db-discovery@"], keys, members);
     const broker = whole
       ? plain("taiga-broker", ["taiga-broker@", "taiga-broker-discovery@"], keys, members)
@@ -126,7 +126,7 @@ export class Taiga extends pulumi.ComponentResource {
       ["taiga-ambassador", "taiga-ambassador-servers"],
       withStores,
     );
-    // Each waits by itself for what it needs: they start side by side, and change in this order, each after what it needs.
+    // Each waits by itself for what it needs: they start side by side, and change in this order.
     const withAmbassador = [...withStores, ...ambassador.units];
     const back = service(
       "taiga-back",

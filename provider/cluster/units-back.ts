@@ -26,8 +26,8 @@ export async function untilUnitsAreBack(connection: Connection, { name, address 
     },
     async () => {
       const since = Math.max(begun, Date.now() - every * 1000);
-      const { value } = await look(connection, fleet, since);
-      const lacks = await withoutStale(connection, lacksAt(value, address), since);
+      const seen = await look(connection, fleet, since);
+      const lacks = await withoutStale(connection, lacksAt(seen.value, address), seen.begun);
       return lacks.length > 0 ? lacks.map(({ says }) => says).join(", ") : undefined;
     },
   ).catch((error: Error) => console.error(`${error.message}; going on`));

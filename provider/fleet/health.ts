@@ -32,25 +32,27 @@ export async function untilActive(
   let lacks: Lack[] = names.map((unit) => ({ unit, says: `${unit} was not looked for yet` }));
   const signs = new Signs(connection, fleet);
   const failing = new Failing();
-  let last = { begun: 0, took: 0 };
+  let took = 0;
+  let lookedAt = 0;
   const lacking = async (): Promise<string | undefined> => {
-    const every = pauseAfter(last.took, longest);
-    const sign = await signs.await(lacks, every);
-    // Without a sign what another gate has just seen is good enough, unless it was seen here already.
-    const since = sign ?? Math.max(last.begun + 1, Date.now() - every);
-    const { value: seen, ...reading } = await look(connection, fleet, since);
-    last = reading;
-    lacks = await withoutStale(connection, lacksOf(seen, names), since);
+    const rest = pauseAfter(took, longest);
+    const sign = await signs.await(lacks, rest);
+    const seenAt = Date.now();
+    // Without a sign what another gate has seen meanwhile is good enough.
+    const seen = await look(connection, fleet, Math.max(lookedAt, sign ?? seenAt - rest));
+    took = seen.took;
+    lookedAt = Date.now();
+    lacks = await withoutStale(connection, lacksOf(seen.value, names), seen.begun);
     if (lacks.length === 0) {
-      const settled = (sign ?? Date.now()) + patience.settleSeconds * 1000;
+      const settled = (sign === undefined ? lookedAt : seenAt) + patience.settleSeconds * 1000;
       await sleep(Math.max(0, settled - Date.now()));
-      const since = Date.now();
-      const now = { ...seen, ...(await places(connection, fleet, since)).value };
-      lacks = await withoutStale(connection, lacksOf(now, names), since);
+      const settledAt = Date.now();
+      const now = await places(connection, fleet, settledAt);
+      lacks = await withoutStale(connection, lacksOf({ ...seen.value, ...now.value }, names), settledAt);
     }
     if (lacks.length === 0) return undefined;
-    if (sign) signs.misled(reading.took);
-    if (failing.lasting(lacks)) throw new GivenUp(says(lacks));
+    if (sign) signs.misled(took);
+    if (failing.lasting(lacks, seen.begun)) throw new GivenUp(says(lacks));
     return says(lacks);
   };
   const wait = {
@@ -59,7 +61,8 @@ export async function untilActive(
     lookAt: `\`fleetctl list-units\` and \`fleetctl journal ${names[0]}\` (npm run ssh -- MACHINE)`,
   };
   try {
-    await waitUntil({ ...wait, everySeconds: 0.1, isFree: true }, lacking); // else, the pause is the wait for a sign
+    // The wait for a sign is the pause; this one is for a fleet that cannot be asked.
+    await waitUntil({ ...wait, everySeconds: 0.1, isFree: true }, lacking);
   } catch (error) {
     throw new Error(`${(error as Error).message}${await lastWords(connection, lacks)}`);
   }
@@ -77,15 +80,15 @@ class GivenUp extends Final {
 class Failing {
   readonly #since = new Map<string, number>();
 
-  /** Whether one has been failed at every look for long enough. */
-  lasting(lacks: readonly Lack[]): boolean {
+  /** Whether one has been failed at every look for long enough. @param at when fleet was looked at, as Date.now() counts */
+  lasting(lacks: readonly Lack[], at: number): boolean {
     const failed = lacks
       .filter(({ state }) => state?.systemdActiveState === "failed")
       .map((lack) => lack.says);
     for (const gone of [...this.#since.keys()].filter((each) => !failed.includes(each)))
       this.#since.delete(gone);
-    for (const each of failed) this.#since.set(each, this.#since.get(each) ?? Date.now());
-    return [...this.#since.values()].some((since) => Date.now() - since >= failedForSeconds * 1000);
+    for (const each of failed) this.#since.set(each, this.#since.get(each) ?? at);
+    return [...this.#since.values()].some((since) => at - since >= failedForSeconds * 1000);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Connection } from "../connection";
 import { pauseAfter } from "../progress";
 import type { Lack } from "./lacks";
 import { places } from "./readings";
-import { activeAnywhere } from "./systemd";
+import { withoutActive } from "./systemd";
 import { wishAgain } from "./wish";
 
 /** Milliseconds between two looks for a sign. A fleet that takes long to answer is asked less often. */
@@ -34,7 +34,7 @@ export class Signs {
 
   /**
    * @param time milliseconds for which a sign is waited for, unless fleet takes longer to answer.
-   * @returns the moment at which all were active, as Date.now() counts; `undefined` if none was seen in the time there is.
+   * @returns when the look began that found all active, as Date.now() counts; `undefined` if none did in the time there is.
    */
   async await(lacks: readonly Lack[], time: number): Promise<number | undefined> {
     if (this.#doubt > 0) {
@@ -64,8 +64,7 @@ export class Signs {
     this.#missed = missing.length;
     if (!isMoving || missing.length === 0) return missing;
     // Where some have become active the others may be too: each fleetd looks at its machine once a second.
-    const active = await activeAnywhere(this.connection, since);
-    return missing.filter(({ unit }) => !active.has(unit));
+    return withoutActive(this.connection, missing, since);
   }
 
   /**
