@@ -140,7 +140,7 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
 
   await connection.ssh.succeed(machine, "sudo systemctl start --no-block taiga.target");
   await waitUntil(
-    { what: `${name}: etcd`, timeoutSeconds: patience.join, lookAt: lookAt("etcd") },
+    { what: `${name}: etcd`, timeoutSeconds: patience.join, lookAt: lookAt("etcd"), everySeconds: 0.25 },
     async () => {
       const lacks = await etcdLacks(connection, machine);
       // A learner refuses what needs a quorum, and says why.
@@ -162,7 +162,12 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
       .commit(),
   );
   await waitUntil(
-    { what: `${name}: cluster`, timeoutSeconds: patience.whole, lookAt: lookAt("flanneld docker fleet") },
+    {
+      what: `${name}: cluster`,
+      timeoutSeconds: patience.whole,
+      lookAt: lookAt("flanneld docker fleet"),
+      everySeconds: 0.25,
+    },
     async () => (await clusterLacks(connection, [machine])) ?? dockerLacks(connection, machine),
   );
 
@@ -199,6 +204,7 @@ async function join(connection: Connection, machine: Machine, planned: readonly 
       what: `${machine.name}: joining etcd`,
       timeoutSeconds: patience.join,
       lookAt: "the other machines: they must boot, or hold a quorum",
+      everySeconds: 0.25,
     },
     async () => {
       const joining = await howToJoin(connection, machine, planned);

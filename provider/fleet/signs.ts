@@ -49,9 +49,10 @@ export class Signs {
       this.#took = took;
       const missing = await this.#missing(lacks, value.states, begun);
       if (missing.length === 0) return begun;
-      const idle = missing.find((lack) => !value.states.some((state) => isUnderWay(lack, state)));
-      if (idle && took < quick && Date.now() - this.#begun < wishing)
-        await wishAgain(this.connection, this.fleet, idle.unit);
+      // What has a state is on its machine, waits for another unit perhaps, and is not helped by a wish.
+      const unheard = missing.find((lack) => !value.states.some((state) => isOf(lack, state)));
+      if (unheard && took < quick && Date.now() - this.#begun < wishing)
+        await wishAgain(this.connection, this.fleet, unheard.unit);
       await sleep(Math.max(0, begun + took + pauseAfter(took, interval) - Date.now()));
       if (Date.now() >= end) return undefined;
     }
@@ -81,7 +82,3 @@ const isOf = ({ unit, machine }: Lack, state: UnitState): boolean =>
 
 const hasComeTrue = (lack: Lack, state: UnitState): boolean =>
   isOf(lack, state) && state.systemdActiveState === "active";
-
-/** Whether fleet's agent has seen to it already. */
-const isUnderWay = (lack: Lack, state: UnitState): boolean =>
-  isOf(lack, state) && state.systemdActiveState !== "inactive";
