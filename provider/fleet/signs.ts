@@ -11,6 +11,8 @@ import { wishAgain } from "./wish";
 const interval = 250;
 /** Milliseconds for which wishes are written: fleet's agents look at their units by themselves every 5 s. */
 const wishing = 15_000;
+/** Milliseconds after which a unit that is inactive on its machine waits for another, and is not helped by wishes. */
+const waiting = 5_000;
 /** Milliseconds. A fleet that takes longer to answer is busy, as on emulated machines: wishes would only keep it so. */
 const quick = 500;
 
@@ -49,10 +51,9 @@ export class Signs {
       this.#took = took;
       const missing = await this.#missing(lacks, value.states, begun);
       if (missing.length === 0) return begun;
-      // What has a state is on its machine, waits for another unit perhaps, and is not helped by a wish.
-      const unheard = missing.find((lack) => !value.states.some((state) => isOf(lack, state)));
-      if (unheard && took < quick && Date.now() - this.#begun < wishing)
-        await wishAgain(this.connection, this.fleet, unheard.unit);
+      const age = Date.now() - this.#begun;
+      const idle = missing.find((lack) => !value.states.some((state) => isUnderWay(lack, state, age)));
+      if (idle && took < quick && age < wishing) await wishAgain(this.connection, this.fleet, idle.unit);
       await sleep(Math.max(0, begun + took + pauseAfter(took, interval) - Date.now()));
       if (Date.now() >= end) return undefined;
     }
@@ -82,3 +83,6 @@ const isOf = ({ unit, machine }: Lack, state: UnitState): boolean =>
 
 const hasComeTrue = (lack: Lack, state: UnitState): boolean =>
   isOf(lack, state) && state.systemdActiveState === "active";
+
+const isUnderWay = (lack: Lack, state: UnitState, age: number): boolean =>
+  isOf(lack, state) && (state.systemdActiveState !== "inactive" || age > waiting);
