@@ -48,7 +48,7 @@ export class Service extends pulumi.ComponentResource {
     const made = new Map<string, fleet.Unit>();
     const make = (
       { unit, content, file }: ServiceUnit,
-      dependsOn: pulumi.ResourceOptions["dependsOn"] = [],
+      dependsOn: NonNullable<pulumi.ResourceOptions["dependsOn"]>,
     ) =>
       made.set(
         unit,

@@ -190,8 +190,7 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     const ledger = new Ledger(outputs, "written until the power went", { writers: 2 });
     try {
       while (ledger.acknowledged < 20) await sleep(200);
-      await loseMachine(machine.name, machine.hypervisor);
-      const lost = Date.now();
+      const lost = await loseMachine(machine.name, machine.hypervisor);
       await sleep(2_000);
       await startMachine(machine.name, machine.hypervisor);
       while (!ledger.acknowledgedAfter(lost)) {
