@@ -5,6 +5,7 @@ import { root } from "../deploy/environment";
 import { Connection } from "../provider/connection";
 import { type Benchmark, inTurn, type Options, type Result, ratio } from "./benchmark";
 import { configuration, withStack } from "./cluster";
+import { nothingResources } from "./nothing";
 import { Program } from "./program";
 
 const sizes = [100, 300];
@@ -16,7 +17,10 @@ Description=Does nothing, instance %i
 ExecStart=/bin/sleep infinity
 `;
 
-/** fleet.Unit with its gate, against fleetctl on a machine and an empty `up`. */
+/**
+ * fleet.Unit with its gate, against fleetctl on a machine and an empty `up`; and against fleetctl after an `up` of as many
+ * resources that do nothing, which is what the engine takes for them.
+ */
 export const units: Benchmark = {
   name: "units",
   says: "100 and 300 units, until systemd says that all are active",
@@ -36,7 +40,11 @@ export const units: Benchmark = {
           });
           for (const [key, value] of Object.entries(config))
             await (key === "taiga:credentials" ? ours.secret(key, value) : ours.config(key, value));
-          results.push(await measure(options, size, ours, empty, connection));
+          const nothing = await Program.make(join(folder, `nothing-${size}`), {
+            language: "javascript",
+            text: nothingResources(size),
+          });
+          results.push(...(await measure(options, size, { ours, empty, nothing }, connection)));
         }
         return results;
       } finally {
@@ -49,10 +57,9 @@ export const units: Benchmark = {
 async function measure(
   options: Options,
   size: number,
-  ours: Program,
-  empty: Program,
+  { ours, empty, nothing }: Record<"ours" | "empty" | "nothing", Program>,
   connection: Connection,
-): Promise<Result> {
+): Promise<Result[]> {
   const name = (index: number) => `fleetctl-${size}@${index}.service`;
   const names = Array.from({ length: size }, (_, index) => name(index + 1)).join(" ");
   const machine = connection.machines[0] as Connection["machines"][number];
@@ -82,15 +89,30 @@ async function measure(
     ours: ourUnits,
     fleetctl,
     "empty up": () => empty.up(),
+    "up of nothing": async () => {
+      const took = await nothing.up();
+      await nothing.destroy();
+      return took;
+    },
   });
-  const peer = seconds.fleetctl.map((each, round) => each + (seconds["empty up"][round] as number));
-  return {
-    name: `${size} units to active`,
-    value: ratio(seconds.ours, peer),
-    unit: "ratio",
-    goal: 1.3,
-    against: "fleetctl and an empty up",
-  };
+  const after = (up: "empty up" | "up of nothing") =>
+    seconds.fleetctl.map((each, round) => each + (seconds[up][round] as number));
+  const subject = `${size} units to active`;
+  return [
+    {
+      name: subject,
+      value: ratio(seconds.ours, after("empty up")),
+      unit: "ratio",
+      goal: 1.3,
+      against: "fleetctl and an empty up",
+    },
+    {
+      name: subject,
+      value: ratio(seconds.ours, after("up of nothing")),
+      unit: "ratio",
+      against: "fleetctl and an up of as many resources that do nothing",
+    },
+  ];
 }
 
 const unitProgram = (size: number) => `import { fleet } from ${JSON.stringify(join(root, "provider"))};

@@ -1,5 +1,6 @@
 import { findSourceMap } from "node:module";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { CustomResource } from "@pulumi/pulumi/resource";
 
 /** The modules of provider/entry, by which the state finds the code of a kind. */
 export type Entry =
@@ -23,7 +24,7 @@ export type Entry =
  * anew at each step, and nothing to analyse when the program starts.
  * `__provider` and the type's first part are the contract of the SDK's cmd/dynamic-provider.
  */
-export class DynamicResource extends pulumi.CustomResource {
+export class DynamicResource extends CustomResource {
   constructor(
     entry: Entry,
     type: `${string}:${string}`,

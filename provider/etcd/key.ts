@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { mergeOptions } from "@pulumi/pulumi/resource";
 import { DynamicResource } from "../dynamic";
 import { namedOnce } from "../named";
 
@@ -22,6 +23,6 @@ export class Key extends DynamicResource {
   declare readonly revision: pulumi.Output<string>;
 
   constructor(name: string, args: KeyArgs, options?: pulumi.CustomResourceOptions) {
-    super("key", "etcd:Key", name, { revision: undefined, ...args }, pulumi.mergeOptions(namedOnce, options));
+    super("key", "etcd:Key", name, { revision: undefined, ...args }, mergeOptions(namedOnce, options));
   }
 }

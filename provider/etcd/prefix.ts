@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { mergeOptions } from "@pulumi/pulumi/resource";
 import { DynamicResource } from "../dynamic";
 import { namedOnce } from "../named";
 
@@ -27,12 +28,6 @@ export class Prefix extends DynamicResource {
   declare readonly revisions: pulumi.Output<Readonly<Record<string, string>>>;
 
   constructor(name: string, args: PrefixArgs, options?: pulumi.CustomResourceOptions) {
-    super(
-      "prefix",
-      "etcd:Prefix",
-      name,
-      { revisions: undefined, ...args },
-      pulumi.mergeOptions(namedOnce, options),
-    );
+    super("prefix", "etcd:Prefix", name, { revisions: undefined, ...args }, mergeOptions(namedOnce, options));
   }
 }

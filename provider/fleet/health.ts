@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetClient } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { Final, pauseAfter, waitUntil } from "../progress";
-import { type Lack, lacksOf } from "./lacks";
+import { type Lack, lacksOf, placedOn } from "./lacks";
 import { look, places } from "./readings";
 import { Signs } from "./signs";
-import { withoutStale } from "./systemd";
+import { activeFor, withoutStale } from "./systemd";
 
 export interface Patience {
   readonly timeoutSeconds: number;
@@ -44,8 +44,13 @@ export async function untilActive(
     lookedAt = Date.now();
     lacks = await withoutStale(connection, lacksOf(seen.value, names), seen.begun);
     if (lacks.length === 0) {
-      const settled = (sign === undefined ? lookedAt : seenAt) + patience.settleSeconds * 1000;
-      await sleep(Math.max(0, settled - Date.now()));
+      const settle = patience.settleSeconds * 1000;
+      const settled = (sign === undefined ? lookedAt : seenAt) + settle;
+      const already = activeFor(connection, (host) => placedOn(seen.value, host.address, names));
+      await Promise.race([
+        sleep(Math.max(0, settled - Date.now())),
+        already.then((active) => sleep(Math.max(0, settle - active))),
+      ]);
       const settledAt = Date.now();
       const now = await places(connection, fleet, settledAt);
       lacks = await withoutStale(connection, lacksOf({ ...seen.value, ...now.value }, names), settledAt);

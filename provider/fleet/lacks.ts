@@ -45,6 +45,22 @@ export function lacksAt({ units, states, machines }: Snapshot, address: string):
     });
 }
 
+/** Which of these units are to be on a machine. */
+export function placedOn(
+  { units, machines }: Snapshot,
+  address: string,
+  names: readonly string[],
+): readonly string[] {
+  const machine = machines.find(({ primaryIP }) => primaryIP === address);
+  if (!machine) return [];
+  const wanted = new Set(names);
+  return units
+    .filter(
+      ({ name, options, machineID }) => wanted.has(name) && (isGlobal(options) || machineID === machine.id),
+    )
+    .map(({ name }) => name);
+}
+
 function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState[]): Lack[] {
   const state = states.find((each) => each.name === name && each.machineID === machine.id);
   if (state?.systemdActiveState === "active") return [];

@@ -7,14 +7,16 @@ import { places } from "./readings";
 import { withoutActive } from "./systemd";
 import { wishAgain } from "./wish";
 
-/** Milliseconds between two looks for a sign. A fleet that takes long to answer is asked less often. */
+/** Milliseconds, at least, between two looks for a sign. */
 const interval = 250;
 /** Milliseconds for which wishes are written: fleet's agents look at their units by themselves every 5 s. */
 const wishing = 15_000;
 /** Milliseconds after which a unit that is inactive on its machine waits for another, and is not helped by wishes. */
 const waiting = 5_000;
-/** Milliseconds. A fleet that takes longer to answer is busy, as on emulated machines: wishes would only keep it so. */
-const quick = 500;
+/** Milliseconds for which what systemd said is good enough for a sign. */
+const fresh = 1_000;
+/** Milliseconds. A fleet that takes longer to answer is busy, as on emulated machines: it is asked less often, and wishes nothing. */
+const quick = 1_000;
 
 /**
  * Signs that units have become active: what fleet says of their states. That is cheap to ask for; it does not tell on which
@@ -46,17 +48,28 @@ export class Signs {
     }
     for (const end = Date.now() + time; ; ) {
       // Gates that wait side by side ask once for all of them.
-      const since = Date.now() - pauseAfter(this.#took, interval);
+      const since = Date.now() - pause(this.#took);
       const { value, begun, took } = await places(this.connection, this.fleet, since);
       this.#took = took;
       const missing = await this.#missing(lacks, value.states, begun);
       if (missing.length === 0) return begun;
-      const age = Date.now() - this.#begun;
-      const idle = missing.find((lack) => !value.states.some((state) => isUnderWay(lack, state, age)));
-      if (idle && took < quick && age < wishing) await wishAgain(this.connection, this.fleet, idle.unit);
-      await sleep(Math.max(0, begun + took + pauseAfter(took, interval) - Date.now()));
+      const idle = missing.find((lack) => !this.#isUnderWay(lack, value.states));
+      if (idle && this.#wishing) await wishAgain(this.connection, this.fleet, idle.unit);
+      await sleep(Math.max(0, begun + took + pause(took) - Date.now()));
       if (Date.now() >= end) return undefined;
     }
+  }
+
+  /** Whether fleet is to be helped: it is not too busy, and has not had its time. */
+  get #wishing(): boolean {
+    return this.#took < quick && Date.now() - this.#begun < wishing;
+  }
+
+  #isUnderWay(lack: Lack, states: readonly UnitState[]): boolean {
+    const isWaiting = Date.now() - this.#begun > waiting;
+    return states.some(
+      (state) => isOf(lack, state) && (isWaiting || state.systemdActiveState !== "inactive"),
+    );
   }
 
   /** @returns those that are not active yet. */
@@ -64,9 +77,13 @@ export class Signs {
     const missing = lacks.filter((lack) => !states.some((state) => hasComeTrue(lack, state)));
     const isMoving = missing.length < this.#missed;
     this.#missed = missing.length;
-    if (!isMoving || missing.length === 0) return missing;
+    if (missing.length === 0) return missing;
     // Where some have become active the others may be too: each fleetd looks at its machine once a second.
-    return withoutActive(this.connection, missing, since);
+    if (isMoving) return withoutActive(this.connection, missing, since);
+    // And what it found last comes late when much has changed.
+    const isIdle = missing.some((lack) => !this.#isUnderWay(lack, states));
+    if (!isIdle || !this.#wishing) return missing;
+    return withoutActive(this.connection, missing, Math.max(this.#begun, since - fresh));
   }
 
   /**
@@ -78,11 +95,12 @@ export class Signs {
   }
 }
 
+/** Milliseconds between two looks. */
+const pause = (took: number): number =>
+  took < quick ? Math.max(took, interval) : pauseAfter(took, interval);
+
 const isOf = ({ unit, machine }: Lack, state: UnitState): boolean =>
   state.name === unit && (!machine || state.machineID === machine.id);
 
 const hasComeTrue = (lack: Lack, state: UnitState): boolean =>
   isOf(lack, state) && state.systemdActiveState === "active";
-
-const isUnderWay = (lack: Lack, state: UnitState, age: number): boolean =>
-  isOf(lack, state) && (state.systemdActiveState !== "inactive" || age > waiting);

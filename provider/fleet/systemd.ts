@@ -59,3 +59,36 @@ export async function withoutStale(
   const lasting = await withoutActive(connection, doubtful, since);
   return lacks.filter((lack) => !doubtful.includes(lack) || lasting.includes(lack));
 }
+
+/** Of each unit: `ActiveState=active`, `ActiveEnterTimestamp=Mon 2026-11-30 10:30:47.123456 UTC`, and an empty line. */
+const show = "date +%s%3N; systemctl show --timestamp=us+utc -p ActiveState -p ActiveEnterTimestamp";
+
+/**
+ * How long all have been active that are to be on these machines, in milliseconds: 0 if one is not, or cannot be asked about.
+ * What is not loaded on a machine is left out.
+ */
+export async function activeFor(
+  { machines, ssh }: Connection,
+  unitsOn: (host: Machine) => readonly string[],
+): Promise<number> {
+  const ages = machines.map(async (host) => {
+    const units = unitsOn(host);
+    if (units.length === 0) return Number.POSITIVE_INFINITY;
+    return youngest(await ssh.succeed(host, `${show} ${units.map((unit) => `'${unit}'`).join(" ")}`));
+  });
+  return Math.min(...(await Promise.all(ages).catch(() => [0])));
+}
+
+/** @param said what the command says. */
+export function youngest(said: string): number {
+  const [now = "", ...lines] = said.split("\n");
+  const ages = lines
+    .join("\n")
+    .split("\n\n")
+    .map((unit) => {
+      const since = /^ActiveEnterTimestamp=\S+ (\S+) (\S+) UTC$/m.exec(unit);
+      if (!since) return Number.POSITIVE_INFINITY;
+      return /^ActiveState=active$/m.test(unit) ? Number(now) - Date.parse(`${since[1]}T${since[2]}Z`) : 0;
+    });
+  return Math.max(0, Math.min(...ages));
+}

@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { mergeOptions } from "@pulumi/pulumi/resource";
 import type { DesiredState } from "../clients/fleet";
 import { DynamicResource } from "../dynamic";
 import { namedOnce } from "../named";
@@ -27,7 +28,7 @@ export class Unit extends DynamicResource {
       "fleet:Unit",
       name,
       { desiredState: "launched", ...args },
-      pulumi.mergeOptions(namedOnce, options),
+      mergeOptions(namedOnce, options),
     );
   }
 }

@@ -7,6 +7,7 @@ import { untilUnitsAreBack } from "../../provider/cluster/units-back";
 import { lacksOf } from "../../provider/fleet/lacks";
 import { snapshot } from "../../provider/fleet/readings";
 import * as rollout from "../../provider/fleet/rollout-provider";
+import { activeFor } from "../../provider/fleet/systemd";
 import { formatUnitFile } from "../../provider/fleet/unit-file";
 import * as unit from "../../provider/fleet/unit-provider";
 import { TestCluster } from "../support/cluster";
@@ -232,6 +233,17 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     const old = { units: ["i.service"], revision: "1", timeoutSeconds: 60 };
     assert.equal((await rollout.diff("a", old, old)).changes, false);
     assert.equal((await rollout.diff("a", old, { ...old, revision: "2" })).changes, true);
+  });
+
+  it("has been active since its youngest instance is, however old the others are", async () => {
+    const { connection } = cluster;
+    const age = () => activeFor(connection, () => ["n.service"]);
+    await unit.create(inputs("n.service", service("/bin/sleep infinity", "Global=true")));
+    await gate(["n.service"]);
+    const settled = await age();
+    assert.ok(settled >= 1000, `the gate was passed after ${settled} ms`);
+    await connection.ssh.succeed(connection.machines[1] as Machine, "sudo systemctl restart n.service");
+    assert.ok((await age()) < settled);
   });
 
   it("has many gates wait for it, and asks each machine's systemd once for all of them", async (test) => {

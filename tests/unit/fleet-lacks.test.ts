@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { FleetUnit, UnitState } from "../../provider/clients/fleet";
-import { lacksAt } from "../../provider/fleet/lacks";
+import { lacksAt, placedOn } from "../../provider/fleet/lacks";
 import { readOptions } from "../../provider/fleet/unit-file";
 
 const machines = ["1", "2"].map((index) => ({
@@ -43,4 +43,18 @@ describe("what a machine that came back still lacks", () => {
     ];
     assert.deepEqual(lacks(units, []), ["db@1.service"]);
   });
+});
+
+it("units are placed on the machine fleet gave them to; global ones on all", () => {
+  const units = [
+    unit("here.service", "", { machineID: "m1" }),
+    unit("there.service", "", { machineID: "m2" }),
+    unit("all.service", "Global=true"),
+    unit("nowhere.service"),
+    unit("unasked.service", "", { machineID: "m1" }),
+  ];
+  const names = ["here.service", "there.service", "all.service", "nowhere.service"];
+  const placed = (address: string) => placedOn({ units, states: [], machines }, address, names);
+  assert.deepEqual(placed("10.0.0.1"), ["here.service", "all.service"]);
+  assert.deepEqual(placed("10.0.0.9"), []);
 });
