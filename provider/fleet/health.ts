@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetClient } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { Final, pauseAfter, waitUntil } from "../progress";
-import { type Lack, lacksOf, placedOn } from "./lacks";
-import { look, places } from "./readings";
+import { type Lack, lacksOf, placementsOf } from "./lacks";
+import { look, places, type Snapshot } from "./readings";
 import { Signs } from "./signs";
 import { activeFor, withoutStale } from "./systemd";
 
@@ -15,6 +15,9 @@ export interface Patience {
 
 /** Milliseconds after which all of fleet is looked at without a sign: it may know why there is none. */
 const longest = 3_000;
+
+/** Milliseconds. Each fleetd looks at its machine once a second: only then could what it says be other than before. */
+const published = 1_000;
 
 /** systemd has given up on a unit that stays failed; one it starts again is failed for a moment only. */
 const failedForSeconds = 15;
@@ -32,8 +35,19 @@ export async function untilActive(
   let lacks: Lack[] = names.map((unit) => ({ unit, says: `${unit} was not looked for yet` }));
   const signs = new Signs(connection, fleet);
   const failing = new Failing();
+  const begun = Date.now();
   let took = 0;
   let lookedAt = 0;
+  const settle = patience.settleSeconds * 1000;
+  /** By systemd. A unit that was active before this wait may be about to be replaced: it counts from the wait's beginning. */
+  const staysActive = async (seen: Snapshot): Promise<boolean> => {
+    const placements = placementsOf(seen, names);
+    const age = async () => Math.min(await activeFor(connection, placements), Date.now() - begun);
+    const first = await age();
+    if (first === 0 || first >= settle) return first > 0;
+    await sleep(settle - first);
+    return (await age()) >= settle;
+  };
   const lacking = async (): Promise<string | undefined> => {
     const rest = pauseAfter(took, longest);
     const sign = await signs.await(lacks, rest);
@@ -43,14 +57,8 @@ export async function untilActive(
     took = seen.took;
     lookedAt = Date.now();
     lacks = await withoutStale(connection, lacksOf(seen.value, names), seen.begun);
-    if (lacks.length === 0) {
-      const settle = patience.settleSeconds * 1000;
-      const settled = (sign === undefined ? lookedAt : seenAt) + settle;
-      const already = activeFor(connection, (host) => placedOn(seen.value, host.address, names));
-      await Promise.race([
-        sleep(Math.max(0, settled - Date.now())),
-        already.then((active) => sleep(Math.max(0, settle - active))),
-      ]);
+    if (lacks.length === 0 && !(await staysActive(seen.value))) {
+      await sleep(Math.max(0, lookedAt + settle + published - Date.now()));
       const settledAt = Date.now();
       const now = await places(connection, fleet, settledAt);
       lacks = await withoutStale(connection, lacksOf({ ...seen.value, ...now.value }, names), settledAt);

@@ -45,20 +45,27 @@ export function lacksAt({ units, states, machines }: Snapshot, address: string):
     });
 }
 
-/** Which of these units are to be on a machine. */
-export function placedOn(
-  { units, machines }: Snapshot,
-  address: string,
+export interface Placement {
+  readonly unit: string;
+  /** `undefined`: fleet has not found one for it. */
+  readonly machine?: FleetMachine | undefined;
+}
+
+/** Where units are to be: a global one on every machine with the metadata it asks for. */
+export function placementsOf(
+  { units, machines }: Pick<Snapshot, "units" | "machines">,
   names: readonly string[],
-): readonly string[] {
-  const machine = machines.find(({ primaryIP }) => primaryIP === address);
-  if (!machine) return [];
+): Placement[] {
   const wanted = new Set(names);
   return units
-    .filter(
-      ({ name, options, machineID }) => wanted.has(name) && (isGlobal(options) || machineID === machine.id),
-    )
-    .map(({ name }) => name);
+    .filter(({ name }) => wanted.has(name))
+    .flatMap((unit) =>
+      isGlobal(unit.options)
+        ? machines
+            .filter((machine) => isEligible(unit, machine))
+            .map((machine) => ({ unit: unit.name, machine }))
+        : [{ unit: unit.name, machine: machines.find(({ id }) => id === unit.machineID) }],
+    );
 }
 
 function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState[]): Lack[] {

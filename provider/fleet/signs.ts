@@ -15,12 +15,14 @@ const wishing = 15_000;
 const waiting = 5_000;
 /** Milliseconds for which what systemd said is good enough for a sign. */
 const fresh = 1_000;
+/** Milliseconds after which systemd's answer is not waited for: a machine that was lost gives none. */
+const longest = 1_000;
 /** Milliseconds. A fleet that takes longer to answer is busy, as on emulated machines: it is asked less often, and wishes nothing. */
-const quick = 1_000;
+const quick = 500;
 
 /**
- * Signs that units have become active: what fleet says of their states. That is cheap to ask for; it does not tell on which
- * machine a unit is to be, so that a sign may mislead and is followed by a look at all of fleet.
+ * Signs that units have become active: what fleet says of their states, and systemd where that may come late. It is cheap to
+ * ask for, and does not tell on which machine a unit is to be: a sign may mislead, and is followed by a look at all of fleet.
  */
 export class Signs {
   readonly #begun = Date.now();
@@ -80,10 +82,12 @@ export class Signs {
     if (missing.length === 0) return missing;
     // Where some have become active the others may be too: each fleetd looks at its machine once a second.
     if (isMoving) return withoutActive(this.connection, missing, since);
-    // And what it found last comes late when much has changed.
-    const isIdle = missing.some((lack) => !this.#isUnderWay(lack, states));
-    if (!isIdle || !this.#wishing) return missing;
-    return withoutActive(this.connection, missing, Math.max(this.#begun, since - fresh));
+    // And what it found comes late when much has changed.
+    const idle = missing.filter((lack) => !this.#isUnderWay(lack, states));
+    if (idle.length === 0 || !this.#wishing) return missing;
+    const asked = withoutActive(this.connection, idle, Math.max(this.#begun, since - fresh));
+    const still = await Promise.race([asked, sleep(longest).then(() => idle)]);
+    return missing.filter((lack) => !idle.includes(lack) || still.includes(lack));
   }
 
   /**

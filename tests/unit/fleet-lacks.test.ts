@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { FleetUnit, UnitState } from "../../provider/clients/fleet";
-import { lacksAt, placedOn } from "../../provider/fleet/lacks";
+import { lacksAt, placementsOf } from "../../provider/fleet/lacks";
 import { readOptions } from "../../provider/fleet/unit-file";
 
 const machines = ["1", "2"].map((index) => ({
@@ -45,16 +45,21 @@ describe("what a machine that came back still lacks", () => {
   });
 });
 
-it("units are placed on the machine fleet gave them to; global ones on all", () => {
+it("units are placed on the machine fleet gave them to; global ones on all that have the metadata they ask for", () => {
   const units = [
     unit("here.service", "", { machineID: "m1" }),
-    unit("there.service", "", { machineID: "m2" }),
     unit("all.service", "Global=true"),
+    unit("some.service", "Global=true\nMachineMetadata=index=2"),
     unit("nowhere.service"),
     unit("unasked.service", "", { machineID: "m1" }),
   ];
-  const names = ["here.service", "there.service", "all.service", "nowhere.service"];
-  const placed = (address: string) => placedOn({ units, states: [], machines }, address, names);
-  assert.deepEqual(placed("10.0.0.1"), ["here.service", "all.service"]);
-  assert.deepEqual(placed("10.0.0.9"), []);
+  const names = ["here.service", "all.service", "some.service", "nowhere.service"];
+  const placed = placementsOf({ units, machines }, names).map((each) => [each.unit, each.machine?.id]);
+  assert.deepEqual(placed, [
+    ["here.service", "m1"],
+    ["all.service", "m1"],
+    ["all.service", "m2"],
+    ["some.service", "m2"],
+    ["nowhere.service", undefined],
+  ]);
 });

@@ -18,9 +18,12 @@ describe("for how long all units of a machine have been active", () => {
     assert.equal(youngest(said(unit("active", "Mon 2026-11-30 09:00:00.000000 UTC"), failed)), 0);
   });
 
-  it("leaves out what was never active there", () => {
+  it("is no time where one was never active, or nothing was said", () => {
     const here = unit("active", "Mon 2026-11-30 10:30:49.500000 UTC");
-    assert.equal(youngest(said(unit("inactive", ""), here)), 1000);
+    assert.equal(youngest(said(here)), 1000);
+    assert.equal(youngest(said(unit("activating", ""), here)), 0);
+    assert.equal(youngest(said(here, unit("active", ""))), 0);
+    assert.equal(youngest(""), 0);
   });
 
   it("is no time where the clock was set back", () => {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { etcd } from "../../provider";
 
-const entries = join(__dirname, "../../provider/entry");
+const root = join(__dirname, "../..");
+const entries = join(root, "provider/entry");
 
 describe("a dynamic resource", () => {
   const made: pulumi.runtime.MockResourceArgs[] = [];
@@ -28,6 +30,14 @@ describe("a dynamic resource", () => {
     const stored = {} as { handler: () => { create: unknown } };
     new Function("exports", "require", inputs.__provider)(stored, require);
     assert.equal(typeof stored.handler().create, "function");
+  });
+
+  it("is known to a program without the part of the SDK that serialises closures, which takes half a second to load", () => {
+    const loaded = "process.stdout.write(Object.keys(require.cache).join('\\n'))";
+    const script = `require("tsx/cjs"); require("./provider"); ${loaded}`;
+    const modules = execFileSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
+    assert.match(modules, /pulumi\/resource\.js/);
+    assert.doesNotMatch(modules, /closure|arborist/);
   });
 
   it("has a module for every kind", () => {
