@@ -3,9 +3,10 @@ import type { FleetClient } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { Final, pauseAfter, waitUntil } from "../progress";
 import { type Lack, lacksOf, placementsOf } from "./lacks";
-import { look, places, type Snapshot } from "./readings";
+import { look, places } from "./readings";
+import { stayActive } from "./settled";
 import { Signs } from "./signs";
-import { activeFor, withoutStale } from "./systemd";
+import { withoutStale } from "./systemd";
 
 export interface Patience {
   readonly timeoutSeconds: number;
@@ -39,15 +40,6 @@ export async function untilActive(
   let took = 0;
   let lookedAt = 0;
   const settle = patience.settleSeconds * 1000;
-  /** By systemd. A unit that was active before this wait may be about to be replaced: it counts from the wait's beginning. */
-  const staysActive = async (seen: Snapshot): Promise<boolean> => {
-    const placements = placementsOf(seen, names);
-    const age = async () => Math.min(await activeFor(connection, placements), Date.now() - begun);
-    const first = await age();
-    if (first === 0 || first >= settle) return first > 0;
-    await sleep(settle - first);
-    return (await age()) >= settle;
-  };
   const lacking = async (): Promise<string | undefined> => {
     const rest = pauseAfter(took, longest);
     const sign = await signs.await(lacks, rest);
@@ -57,7 +49,8 @@ export async function untilActive(
     took = seen.took;
     lookedAt = Date.now();
     lacks = await withoutStale(connection, lacksOf(seen.value, names), seen.begun);
-    if (lacks.length === 0 && !(await staysActive(seen.value))) {
+    const placements = placementsOf(seen.value, names);
+    if (lacks.length === 0 && !(await stayActive(connection, placements, settle, begun))) {
       await sleep(Math.max(0, lookedAt + settle + published - Date.now()));
       const settledAt = Date.now();
       const now = await places(connection, fleet, settledAt);

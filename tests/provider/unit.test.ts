@@ -7,7 +7,7 @@ import { untilUnitsAreBack } from "../../provider/cluster/units-back";
 import { lacksOf, placementsOf } from "../../provider/fleet/lacks";
 import { snapshot } from "../../provider/fleet/readings";
 import * as rollout from "../../provider/fleet/rollout-provider";
-import { activeFor } from "../../provider/fleet/systemd";
+import { activeFor } from "../../provider/fleet/settled";
 import { formatUnitFile } from "../../provider/fleet/unit-file";
 import * as unit from "../../provider/fleet/unit-provider";
 import { TestCluster } from "../support/cluster";
