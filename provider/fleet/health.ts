@@ -49,8 +49,8 @@ export async function untilActive(
     took = seen.took;
     lookedAt = Date.now();
     lacks = await withoutStale(connection, lacksOf(seen.value, names), seen.begun);
-    const placements = placementsOf(seen.value, names);
-    if (lacks.length === 0 && !(await stayActive(connection, placements, settle, begun))) {
+    const staysActive = () => stayActive(connection, placementsOf(seen.value, names), settle, begun);
+    if (lacks.length === 0 && !(await staysActive())) {
       await sleep(Math.max(0, lookedAt + settle + published - Date.now()));
       const settledAt = Date.now();
       const now = await places(connection, fleet, settledAt);

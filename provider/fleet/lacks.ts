@@ -18,17 +18,18 @@ export function lacksOf({ units, states, machines }: Snapshot, names: readonly s
   return names.flatMap((name): Lack[] => {
     const unit = units.find((each) => each.name === name);
     if (!unit) return [{ unit: name, says: `${name} is not in fleet` }];
-    if (!isGlobal(unit.options)) {
-      const machine = machines.find(({ id }) => id === unit.machineID);
-      if (!machine) return [{ unit: name, says: `${name} is on no machine yet` }];
-      return lacksOn(name, machine, states);
-    }
-    const wanted = machines.filter((machine) => isEligible(unit, machine));
-    if (wanted.length === 0)
-      return [{ unit: name, says: `${name} is global, but no machine has its metadata` }];
-    return wanted.flatMap((machine) => lacksOn(name, machine, states));
+    const wanted = machinesOf(unit, machines);
+    if (wanted.length > 0) return wanted.flatMap((machine) => lacksOn(name, machine, states));
+    const why = isGlobal(unit.options) ? "global, but no machine has its metadata" : "on no machine yet";
+    return [{ unit: name, says: `${name} is ${why}` }];
   });
 }
+
+/** Where a unit is to be: a global one on every machine with the metadata it asks for, another where fleet has put it. */
+const machinesOf = (unit: FleetUnit, machines: readonly FleetMachine[]): FleetMachine[] =>
+  machines.filter((machine) =>
+    isGlobal(unit.options) ? isEligible(unit, machine) : machine.id === unit.machineID,
+  );
 
 /** What is not active though it should be on one machine: units that are there, that are global, or that no other may have. */
 export function lacksAt({ units, states, machines }: Snapshot, address: string): Lack[] {
@@ -48,10 +49,10 @@ export function lacksAt({ units, states, machines }: Snapshot, address: string):
 export interface Placement {
   readonly unit: string;
   /** `undefined`: fleet has not found one for it. */
-  readonly machine?: FleetMachine | undefined;
+  readonly machine?: FleetMachine;
 }
 
-/** Where units are to be: a global one on every machine with the metadata it asks for. */
+/** Where units are to be. */
 export function placementsOf(
   { units, machines }: Pick<Snapshot, "units" | "machines">,
   names: readonly string[],
@@ -59,13 +60,10 @@ export function placementsOf(
   const wanted = new Set(names);
   return units
     .filter(({ name }) => wanted.has(name))
-    .flatMap((unit) =>
-      isGlobal(unit.options)
-        ? machines
-            .filter((machine) => isEligible(unit, machine))
-            .map((machine) => ({ unit: unit.name, machine }))
-        : [{ unit: unit.name, machine: machines.find(({ id }) => id === unit.machineID) }],
-    );
+    .flatMap((unit) => {
+      const places = machinesOf(unit, machines).map((machine) => ({ unit: unit.name, machine }));
+      return places.length > 0 ? places : [{ unit: unit.name }];
+    });
 }
 
 function lacksOn(name: string, machine: FleetMachine, states: readonly UnitState[]): Lack[] {
