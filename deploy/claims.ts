@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir } from "./cache";
 import { root, stateDir } from "./environment";
+import { writeWhole } from "./whole-file";
 
 /**
  * libvirt knows no owners, so each clone notes the prefixes its stacks use where the others look. A note whose clone
@@ -45,11 +46,11 @@ export function claim(prefix: string, network: string, stack: string): boolean {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const mine = JSON.stringify({ clone: root, stack, network } satisfies Claim);
   try {
-    writeFileSync(file(prefix), mine, { flag: "wx" });
+    writeWhole(file(prefix), mine, { onlyNew: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     if (foreignClaim(prefix, stack)) return false; // it came between the question and the answer
-    if (readFileSync(file(prefix), "utf8") !== mine) writeFileSync(file(prefix), mine);
+    if (readFileSync(file(prefix), "utf8") !== mine) writeWhole(file(prefix), mine);
   }
   return true;
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { libvirtUri } from "./libvirtd";
+import { writeWhole } from "./whole-file";
 
 export const root = resolve(__dirname, "..");
 
@@ -92,7 +93,7 @@ export function prepareState(): void {
   mkdirSync(join(stateDir, "pulumi"), { recursive: true, mode: 0o700 });
   const passphrase = join(stateDir, "passphrase");
   if (!existsSync(passphrase)) {
-    writeFileSync(passphrase, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+    writeWhole(passphrase, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, onlyNew: true });
   }
 }
 

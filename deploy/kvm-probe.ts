@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheDir } from "./cache";
+import { writeWhole } from "./whole-file";
 
 export interface KvmProbe {
   readonly works: boolean;
@@ -89,6 +90,6 @@ function rememberUntilReboot(name: string, ask: () => boolean | undefined): bool
   const answer = ask();
   if (answer === undefined) return undefined;
   mkdirSync(cacheDir(), { recursive: true });
-  writeFileSync(file, answer ? "yes" : "no");
+  writeWhole(file, answer ? "yes" : "no");
   return answer;
 }

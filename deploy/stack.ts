@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { freeNetwork, hostNetworks } from "../components/host-networks";
@@ -14,7 +14,9 @@ import { type Backend, root, stateDir } from "./environment";
 import { onPath } from "./host-packages";
 import { isOf, libvirtObjects } from "./libvirt-objects";
 import { run } from "./run";
+import { dropTornAttributes } from "./state-files";
 import type { Progress } from "./steps";
+import { writeWhole } from "./whole-file";
 
 export const project = "taiga";
 
@@ -81,10 +83,13 @@ export async function ensureStack(
     await keepSecretsOutOfGit(progress);
     restoreSecrets(stack, backend);
   }
+  const notes: string[] = [];
+  if (backend.directory)
+    for (const name of dropTornAttributes(backend.directory, project))
+      notes.push(`removed ${name}, which the engine was killed while writing`);
   progress.say(`selecting stack ${stack}`);
   await pulumi(["stack", "select", stack, "--create"]);
 
-  const notes: string[] = [];
   const place = settings(stack);
   const isNew = !hasCredentials(stack);
   if (!isNew && !claim(place.prefix, place.network, stack)) {
@@ -138,7 +143,7 @@ function saveSecrets(stack: string): void {
   const { "taiga:credentials": credentials, "taiga:prefix": prefix, "taiga:network": network } = config ?? {};
   const saved = JSON.stringify({ encryptionsalt, credentials, prefix, network });
   const path = savedSecrets(stack);
-  if (!existsSync(path) || readFileSync(path, "utf8") !== saved) writeFileSync(path, saved, { mode: 0o600 });
+  if (!existsSync(path) || readFileSync(path, "utf8") !== saved) writeWhole(path, saved, { mode: 0o600 });
 }
 
 function restoreSecrets(stack: string, backend: Backend): void {
@@ -153,7 +158,7 @@ function restoreSecrets(stack: string, backend: Backend): void {
   };
   const text = existsSync(stackFile(stack)) ? readFileSync(stackFile(stack), "utf8") : "";
   const { encryptionsalt, credentials, ...place } = saved;
-  writeFileSync(stackFile(stack), withSecrets(text, encryptionsalt, credentials.secure, place));
+  writeWhole(stackFile(stack), withSecrets(text, encryptionsalt, credentials.secure, place));
 }
 
 /** The text of a stack file with salt, credentials and place put back where they lack, everything else as it was. */
