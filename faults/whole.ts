@@ -4,8 +4,8 @@ import { acceptsWrites, query } from "../tests/support/primaries";
 import type { Cluster, Machine } from "./cluster";
 
 /**
- * What a cluster lacks to be whole: each machine, a member of database, broker and media on each of the first three, and every
- * unit active. Empty when it is.
+ * What a cluster lacks to be whole: each machine, every unit active, and a member of database, broker and media on each of the
+ * first three. Empty when it is; else what is to come first, since each look is work for machines that have enough to do.
  */
 export async function lacks(cluster: Cluster): Promise<string[]> {
   const { machines, ssh } = cluster;
@@ -37,10 +37,11 @@ export async function lacks(cluster: Cluster): Promise<string[]> {
     const told = new RegExp(`^/taiga/services/${service}/.*\\n.*"machine":"${machine?.name}"`, "m");
     say(service !== undefined && !told.test(announced), `${service} on ${machine?.name} is not announced`);
   }
+  if (lacking.length > 0) return lacking;
 
   const accepting = await Promise.all(machines.map((machine) => acceptsWrites(ssh, machine)));
   const leader = machines.find((_, index) => accepting[index]);
-  if (!leader) return [...lacking, "a database that accepts writes"];
+  if (!leader) return ["a database that accepts writes"];
   const streaming = await query(
     ssh,
     leader,

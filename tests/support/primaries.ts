@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine, SshPool } from "../../provider/clients/ssh";
+import { PsqlSession } from "./psql-session";
 
 /** The command that has a container's PostgreSQL answer, as its superuser. */
 export const psql = (sql: string, container = "taiga-db"): string =>
@@ -34,12 +35,15 @@ export class PrimaryWatch {
   }
 
   async #watch(ssh: SshPool, machine: Machine): Promise<void> {
+    let session: PsqlSession | undefined;
     while (this.#running) {
+      if (!session?.isOpen) session = await PsqlSession.open(ssh, machine).catch(() => undefined);
       const asked = Date.now();
-      const accepts = await acceptsWrites(ssh, machine);
-      if (accepts) this.sightings.push({ machine: machine.name, asked, answered: Date.now() });
+      const inRecovery = await session?.ask("select pg_is_in_recovery()", 10);
+      if (inRecovery === "f") this.sightings.push({ machine: machine.name, asked, answered: Date.now() });
       await sleep(300);
     }
+    session?.close();
   }
 
   async stop(): Promise<void> {

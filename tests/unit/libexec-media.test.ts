@@ -122,6 +122,47 @@ describe("media of a machine's own, when there are members", () => {
   });
 });
 
+describe("the containers that have the media as they were mounted before", () => {
+  it("are those of another mount and of one that died, and none that are still being made", () => {
+    machine = new Libexec({ "sleep 2": ":" });
+    const tree = `${machine.root}/run/taiga/media/tree`;
+    machine.program(
+      "systemctl",
+      "printf '%s.service loaded\\n' taiga-back@1 taiga-async@1 taiga-async@2 taiga-back@2 taiga-back@3",
+    );
+    // Of async's first there is nothing but a name at two looks; its process still sees the machine's files at the third.
+    machine.program(
+      "docker",
+      `case "$4 $(grep -c 'docker.*async-1' "$ROOT/calls")" in
+        taiga-back-1*) echo 43 ;;
+        "taiga-async-1 "[12]) echo 0 ;;
+        "taiga-async-1 3") echo 41 ;;
+        taiga-async-1*) echo 42 ;;
+        taiga-async-2*) exit 1 ;;
+        taiga-back-2*) echo 42 ;;
+        taiga-back-3*) echo 44 ;;
+      esac`,
+    );
+    machine.program(
+      "stat",
+      `case $3 in
+        ${tree} | /proc/42/*/media) echo 7 ;;
+        /proc/43/*/media) echo 5 ;;
+        /proc/4[234]/root/taiga-back) echo 1 ;;
+        *) exit 1 ;;
+      esac`,
+    );
+    const { code, stdout, stderr } = machine.run(
+      "media-old-readers",
+      "taiga-back@*.service",
+      "taiga-async@*.service",
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, "taiga-back@1.service\ntaiga-back@3.service\n");
+    assert.equal(machine.calls("docker").length, 8);
+  });
+});
+
 describe("the announcement of a member", () => {
   it("counts what it has that another lacks, without the index's own file", () => {
     machine = new Libexec({ "until (: <": "until true || (: <", "sleep 5": "exit 0" });

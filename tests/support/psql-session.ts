@@ -1,0 +1,58 @@
+import type { Duplex } from "node:stream";
+import type { Machine, SshPool } from "../../provider/clients/ssh";
+
+/**
+ * A psql in a machine's database container that stays open. A process of docker, a runc and a psql for each of many questions are a third
+ * of what a cluster of container machines computes meanwhile.
+ */
+export class PsqlSession {
+  #said = "";
+  #answered: ((line: string | undefined) => void) | undefined;
+  #isOpen = true;
+
+  /** Rejects when the machine cannot be reached; a database that cannot ends the session at once. */
+  static async open(ssh: SshPool, machine: Machine): Promise<PsqlSession> {
+    const command =
+      "sudo docker exec -i -u postgres taiga-db /usr/lib/postgresql/15/bin/psql -h /run/postgresql -Atq -v ON_ERROR_STOP=1";
+    return new PsqlSession((await ssh.start(machine, command)).channel);
+  }
+
+  private constructor(private readonly channel: Duplex) {
+    channel.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (this.#said + text).split("\n");
+      this.#said = lines.pop() as string;
+      for (const line of lines) this.#answer(line);
+    });
+    channel.on("error", () => {}).on("close", () => this.close());
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Asks for one value. @returns undefined, and ends the session, where there is no answer in time */
+  ask(sql: string, timeoutSeconds: number): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      if (!this.#isOpen) return resolve(undefined);
+      const timer = setTimeout(() => this.close(), timeoutSeconds * 1000);
+      this.#answered = (line) => {
+        clearTimeout(timer);
+        resolve(line);
+      };
+      this.channel.write(`${sql};\n`);
+    });
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.channel.end();
+    this.channel.destroy();
+    this.#answer(undefined);
+  }
+
+  #answer(line: string | undefined): void {
+    const answered = this.#answered;
+    this.#answered = undefined;
+    answered?.(line);
+  }
+}
