@@ -4,11 +4,12 @@ import { parseArgs } from "node:util";
 import { cacheDir } from "../deploy/cache";
 import { ensureHostPackages, hostPackages } from "../deploy/host-packages";
 import { ensureLibvirtd } from "../deploy/libvirtd";
-import { runSteps } from "../deploy/steps";
+import { duration, runSteps } from "../deploy/steps";
 import { cleanUp } from "./suite/clean-up";
 import { Lanes } from "./suite/lanes";
-import { allParts } from "./suite/parts";
+import { allParts, type Part } from "./suite/parts";
 import { endStragglers } from "./suite/processes";
+import type { Count } from "./suite/run-part";
 
 const usage = `usage: npm test [-- --fast | --thorough] [-- --only PATTERN] [-- --list]
 
@@ -69,7 +70,9 @@ async function main(): Promise<void> {
   const failures: string[] = [];
   try {
     if (needsHost) await cleanUp(); // a run that was killed leaves what its successor would stumble over
-    for (const [{ name }, { passed, failed }] of await lanes.run(parts)) {
+    const outcomes = await lanes.run(parts);
+    console.log(`\n${longestFirst(outcomes)}`);
+    for (const [{ name }, { passed, failed }] of outcomes) {
       total.passed += passed;
       total.failed += failed;
       if (failed > 0) failures.push(name);
@@ -82,6 +85,13 @@ async function main(): Promise<void> {
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 ? 0 : 1;
 }
+
+/** A line for each part, with how long it took. */
+const longestFirst = (outcomes: readonly [Part, Count][]): string =>
+  [...outcomes]
+    .sort(([, one], [, other]) => other.seconds - one.seconds)
+    .map(([{ name }, { seconds }]) => `${duration(seconds).padStart(13)}  ${name}`)
+    .join("\n");
 
 main().catch((error: Error) => {
   console.log(error.message);

@@ -56,8 +56,6 @@ export function allParts(chosen: { readonly fast: boolean; readonly thorough: bo
     { name: "shellcheck", command: ["shellcheck", ...shellFiles()], minutes: 3 },
     { name: "unit", command: nodeTest(unit, 2), minutes: 15 },
   ];
-  const heavy = [...testFiles("sdk"), ...testFiles("provider")];
-  for (const file of heavy) parts.push({ name: partName(file), command: nodeTest([file], 1), minutes: 20 });
   const folders = [
     "contract",
     "e2e",
@@ -73,6 +71,9 @@ export function allParts(chosen: { readonly fast: boolean; readonly thorough: bo
         parts.push({ ...part, name: `${part.name} on virtual machines`, env: { E2E_KIND: "auto" } });
     }
   }
+  // After those with clusters: they are shorter, and fill what is left of the last one's time.
+  const light = [...testFiles("sdk"), ...testFiles("provider")];
+  for (const file of light) parts.push({ name: partName(file), command: nodeTest([file], 1), minutes: 20 });
   // Virtual machines last: what fails on the faster ones need not be waited for on them.
   const late = ({ name }: { name: string }) => Number(name.endsWith("on virtual machines"));
   return parts

@@ -6,6 +6,7 @@ import { endStragglers, marked } from "./processes";
 export interface Count {
   readonly passed: number;
   readonly failed: number;
+  readonly seconds: number;
 }
 
 /** Seconds without a line on the terminal, after which it is told that a part is at work. */
@@ -56,11 +57,10 @@ export function runPart(
       const passed = figure("pass");
       const failed = figure("fail") + figure("cancelled");
       const counted = passed + failed > 0;
-      write(
-        `   ${part.name}: ${code === 0 ? "passed" : "FAILED"} in ${duration((Date.now() - begun) / 1000)}\n`,
-      );
-      if (code === 0) done({ passed: counted ? passed : 1, failed: 0 });
-      else done({ passed: counted ? passed : 0, failed: Math.max(1, failed) });
+      const seconds = (Date.now() - begun) / 1000;
+      write(`   ${part.name}: ${code === 0 ? "passed" : "FAILED"} in ${duration(seconds)}\n`);
+      if (code === 0) done({ passed: counted ? passed : 1, failed: 0, seconds });
+      else done({ passed: counted ? passed : 0, failed: Math.max(1, failed), seconds });
     };
     child.once("error", (error) => finish(1, error));
     child.once("close", (code) => finish(code));
