@@ -35,9 +35,13 @@ export interface ClusterArgs {
   };
 }
 
-/** Machines joined by etcd, flannel and fleet. What depends on `ready` finds all of them whole. */
+/**
+ * Machines joined by etcd, flannel and fleet. What depends on `joined` finds etcd with its users, and all machines in fleet, though
+ * Docker may still be starting on those of a new cluster; what depends on `ready` finds all of them whole.
+ */
 export class Cluster extends pulumi.ComponentResource {
   readonly machines: readonly Machine[];
+  readonly joined: access.Access;
   readonly ready: cluster.Readiness;
   /** Changes with any machine. */
   readonly revision: pulumi.Output<string>;
@@ -146,7 +150,7 @@ export class Cluster extends pulumi.ComponentResource {
     this.revision = pulumi
       .all(this.machines.map(({ revision }) => revision))
       .apply((all) => digest(all.join()));
-    const users = new access.Access(
+    this.joined = new access.Access(
       name,
       {
         users: args.credentials.apply((text) => access.usersDigest(parseCredentials(text))),
@@ -160,7 +164,7 @@ export class Cluster extends pulumi.ComponentResource {
         machines: members,
         revision: this.revision,
       },
-      { parent: this, dependsOn: users, deletedWith: this },
+      { parent: this, dependsOn: this.joined, deletedWith: this },
     );
     this.registerOutputs({ machines: members });
   }

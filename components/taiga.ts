@@ -90,7 +90,7 @@ export class Taiga extends pulumi.ComponentResource {
         media: mediaMembers > 0 ? names.slice(0, mediaMembers) : names,
         machines: names,
       },
-      { ...within, dependsOn: cluster.ready },
+      { ...within, dependsOn: cluster.joined },
     );
     const keys = Object.entries(config).map(
       ([path, value]) =>

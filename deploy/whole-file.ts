@@ -1,4 +1,13 @@
-import { existsSync, linkSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 
 interface Wishes {
   /** Of a file that is not there yet; one that is keeps its own. Default: 0o666 less the umask. */
@@ -13,9 +22,14 @@ export function writeWhole(path: string, text: string, { mode, onlyNew = false }
   const target = there ? realpathSync(path) : path;
   const draft = `${target}.${process.pid}.partial`;
   try {
-    writeFileSync(draft, text, { mode: there ? statSync(target).mode : mode });
+    writeFileSync(draft, text, { mode });
+    if (there) chmodSync(draft, statSync(target).mode & 0o7777);
     if (onlyNew) linkSync(draft, target);
     else renameSync(draft, target);
+  } catch (error) {
+    // A file system without links.
+    if (!onlyNew || !/^(EPERM|ENOTSUP|ENOSYS)$/.test(`${(error as NodeJS.ErrnoException).code}`)) throw error;
+    writeFileSync(target, text, { mode, flag: "wx" });
   } finally {
     rmSync(draft, { force: true });
   }

@@ -101,6 +101,7 @@ export async function trial(
   );
   const broken = [
     ...lost.map((each) => `lost: ${each.what}, ${told(each, struck)}`),
+    ...(watch.sightings.length > 0 ? [] : ["no database was ever seen that accepts writes"]),
     ...watch.conflicts().map((each) => `two databases accepted writes: ${each}`),
     ...outOfTurn(read).map((each) => `two schedulers: ${each}`),
     ...(await cluster.stack.pulumi("preview", "--refresh", "--expect-no-changes").then(

@@ -2,7 +2,7 @@ import type { Machine } from "../clients/ssh";
 import type { Connection } from "../connection";
 import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
-import { clusterLacks, etcdLacks } from "./health";
+import { containersLack, etcdLacks, membersLack } from "./health";
 import { backToWork, leave } from "./leaving";
 import { lock } from "./lock";
 import { listMembers, type Member, memberOf, quorumLacks } from "./members";
@@ -62,8 +62,11 @@ async function othersLack(
   const others = connection.machines.filter(
     (each) => each.address !== machine.address && memberOf(members, each),
   );
-  const lacks = await clusterLacks(connection, others);
+  const lacks = await membersLack(connection, others);
   if (lacks) return lacks;
+  const idle = await containersLack(connection, others);
+  // One that runs none takes none away: where Docker starts nowhere, another configuration is what mends that.
+  if (idle && (await runsContainers(connection, machine))) return idle;
   const goes = memberOf(members, machine);
   const rest = members.filter((each) => each !== goes && !others.some((other) => memberOf([each], other)));
   const silent = new Set<Member>();
@@ -73,6 +76,9 @@ async function othersLack(
   }
   return quorumLacks(members, goes, leaves, (each) => !silent.has(each));
 }
+
+const runsContainers = async (connection: Connection, machine: Machine): Promise<boolean> =>
+  (await containersLack(connection, [machine]).catch(() => "no answer")) === undefined;
 
 /** Ends what runs on a machine that another will be in the place of, with the same data. */
 async function stop(connection: Connection, machine: Machine, what: string): Promise<void> {

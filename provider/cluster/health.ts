@@ -30,23 +30,45 @@ export function fleetMachines(connection: Connection, machines: readonly Machine
   return new FleetClient([...machines, ...others], connection.ssh).listMachines();
 }
 
-/** What the cluster lacks of these machines, by name: etcd health, presence in fleet, a subnet of flannel's. */
-export async function clusterLacks(
+/** What these machines lack to be given units, by name: etcd health, presence in fleet. */
+export async function membersLack(
   connection: Connection,
   machines: readonly Machine[],
 ): Promise<string | undefined> {
   const health = await Promise.all(machines.map((machine) => etcdLacks(connection, machine)));
-  // fleet and flannel live on etcd: while it has no quorum, asking them takes long and tells nothing.
+  // fleet lives on etcd: while that has no quorum, asking it takes long and tells nothing.
   if (health.every((lacks) => lacks !== undefined)) return summary(machines, (index) => [health[index]]);
-  const [present, leased] = await Promise.all([
-    fleetMachines(connection, machines).catch(() => []),
-    subnets(connection).catch((): ReadonlyMap<string, string> => new Map()),
-  ]);
+  const present = await fleetMachines(connection, machines).catch(() => []);
   return summary(machines, (index, { address }) => [
     health[index],
     present.some(({ primaryIP }) => primaryIP === address) ? undefined : "not in fleet",
-    leased.has(address) ? undefined : "no subnet of flannel's",
   ]);
+}
+
+/** What these members lack to run containers, by name: a subnet of flannel's, and Docker, which waits for that. */
+export async function containersLack(
+  connection: Connection,
+  machines: readonly Machine[],
+): Promise<string | undefined> {
+  const leased = await subnets(connection).catch((): ReadonlyMap<string, string> => new Map());
+  const lacks = await Promise.all(
+    machines.map((machine) =>
+      leased.has(machine.address) ? dockerLacks(connection, machine) : "no subnet of flannel's",
+    ),
+  );
+  return summary(machines, (index) => [lacks[index]]);
+}
+
+/** What the cluster lacks of these machines, by name. */
+export const clusterLacks = async (
+  connection: Connection,
+  machines: readonly Machine[],
+): Promise<string | undefined> =>
+  (await membersLack(connection, machines)) ?? containersLack(connection, machines);
+
+async function dockerLacks(connection: Connection, machine: Machine): Promise<string | undefined> {
+  const { stdout } = await connection.ssh.exec(machine, "systemctl is-active docker");
+  return stdout.trim() === "active" ? undefined : `docker is ${stdout.trim() || "not there"}`;
 }
 
 function summary(

@@ -1,6 +1,8 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { configured } from "../configured";
 import { failures } from "../failures";
+import { waitUntil } from "../progress";
+import { clusterLacks } from "./health";
 
 /** Names of machines. */
 export interface HoldersInputs {
@@ -50,11 +52,21 @@ export async function create(inputs: HoldersInputs): Promise<dynamic.CreateResul
   return { id: "holders", outs: inputs };
 }
 
+/** The keys and units that follow tell running members of others: no machine may be away then, which another change waits for. */
 export async function update(
   _id: string,
   _old: HoldersInputs,
   news: HoldersInputs,
 ): Promise<dynamic.UpdateResult<HoldersInputs>> {
+  const connection = connected();
+  await waitUntil(
+    {
+      what: "cluster, before its units hear of other machines",
+      timeoutSeconds: 900,
+      lookAt: "npm run ssh -- MACHINE, then systemctl status etcd flanneld docker fleet",
+    },
+    () => clusterLacks(connection, connection.machines),
+  );
   return { outs: news };
 }
 

@@ -4,11 +4,18 @@ import { configured } from "../configured";
 import type { Connection } from "../connection";
 import { failures } from "../failures";
 import { waitUntil } from "../progress";
-import { howToJoin, memberEnvironment, memberFile, memberFolder, wasRemoved } from "./bootstrap";
+import {
+  howToJoin,
+  type Joining,
+  memberEnvironment,
+  memberFile,
+  memberFolder,
+  wasRemoved,
+} from "./bootstrap";
 import { certificateFiles, isEnding, newCertificates, usableUntil } from "./certificate";
 import { depart } from "./departure";
 import { readFiles, writeFiles } from "./files";
-import { clusterLacks, etcdLacks, fleetMachines } from "./health";
+import { clusterLacks, etcdLacks, fleetMachines, membersLack } from "./health";
 import { lock } from "./lock";
 import { initialCluster, listMembers, memberOf, promote } from "./members";
 import { untilUnitsAreBack } from "./units-back";
@@ -73,7 +80,7 @@ export async function diff(
   };
 }
 
-/** Brings a machine into the cluster, or back into it, and waits until the cluster is whole with it. */
+/** Brings a machine into the cluster, or back into it, and waits until that is whole with it; in a new one, until it may be given units. */
 export async function create(inputs: MembershipInputs): Promise<dynamic.CreateResult<MembershipState>> {
   const connection = connected();
   try {
@@ -136,7 +143,7 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
     );
     delete found[memberFile];
   }
-  if (!found[memberFile]) await join(connection, machine, planned);
+  const joining = found[memberFile] ? undefined : await join(connection, machine, planned);
 
   await connection.ssh.succeed(machine, "sudo systemctl start --no-block taiga.target");
   await waitUntil(
@@ -148,12 +155,6 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
       return (await promote(connection, machine)) ?? etcdLacks(connection, machine);
     },
   );
-  const members = await listMembers(connection);
-  const cluster = initialCluster(members, inputs.members);
-  const environment = memberEnvironment({ cluster, state: "existing" });
-  if (found[memberFile] !== environment)
-    await writeFiles(connection.ssh, machine, { [memberFile]: { content: environment, mode: "0644" } });
-
   const network = JSON.stringify({ Network: inputs.containers, SubnetLen: 24, Backend: { Type: "vxlan" } });
   await connection.etcd.run((etcd) =>
     etcd
@@ -161,6 +162,14 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
       .then(etcd.put("/coreos.com/network/config").value(network))
       .commit(),
   );
+  const members = await listMembers(connection);
+  const cluster = initialCluster(members, inputs.members);
+  const environment = memberEnvironment({ cluster, state: "existing" });
+  if (found[memberFile] !== environment)
+    await writeFiles(connection.ssh, machine, { [memberFile]: { content: environment, mode: "0644" } });
+
+  // Of a new cluster nothing can be lost, and its units go to fleet while Docker starts: Readiness waits for that beside them.
+  const lacks = joining?.state === "new" ? membersLack : clusterLacks;
   await waitUntil(
     {
       what: `${name}: cluster`,
@@ -168,7 +177,7 @@ async function enrol(connection: Connection, inputs: MembershipInputs): Promise<
       lookAt: lookAt("flanneld docker fleet"),
       everySeconds: 0.25,
     },
-    async () => (await clusterLacks(connection, [machine])) ?? dockerLacks(connection, machine),
+    () => lacks(connection, [machine]),
   );
 
   const member = memberOf(members, machine);
@@ -193,12 +202,12 @@ async function volumesLack(connection: Connection, machine: Machine): Promise<st
   return code === 0 ? undefined : "its data volume or its payload is not mounted";
 }
 
-async function dockerLacks(connection: Connection, machine: Machine): Promise<string | undefined> {
-  const { stdout } = await connection.ssh.exec(machine, "systemctl is-active docker");
-  return stdout.trim() === "active" ? undefined : `docker is ${stdout.trim() || "not there"}`;
-}
-
-async function join(connection: Connection, machine: Machine, planned: readonly Machine[]): Promise<void> {
+async function join(
+  connection: Connection,
+  machine: Machine,
+  planned: readonly Machine[],
+): Promise<Joining | undefined> {
+  let joining: Joining | undefined;
   await waitUntil(
     {
       what: `${machine.name}: joining etcd`,
@@ -207,13 +216,14 @@ async function join(connection: Connection, machine: Machine, planned: readonly 
       everySeconds: 0.25,
     },
     async () => {
-      const joining = await howToJoin(connection, machine, planned);
+      joining = await howToJoin(connection, machine, planned);
       if (!joining) return "the other machines neither run a cluster nor are all blank";
       const content = memberEnvironment(joining);
       await writeFiles(connection.ssh, machine, { [memberFile]: { content, mode: "0644" } });
       return undefined;
     },
   );
+  return joining;
 }
 
 async function renew(connection: Connection, machine: Machine): Promise<Date> {

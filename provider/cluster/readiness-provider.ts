@@ -31,14 +31,15 @@ export async function diff(
  */
 export async function create(inputs: ReadinessInputs): Promise<dynamic.CreateResult<ReadinessInputs>> {
   const cluster = connected();
-  await Promise.all(inputs.machines.map((machine) => backToWork(cluster, cluster.at(machine))));
+  const machines = inputs.machines.map((machine) => cluster.at(machine));
+  await Promise.all(machines.map((machine) => backToWork(cluster, machine)));
   await waitUntil(
     {
       what: "cluster",
       timeoutSeconds: 900,
-      lookAt: "npm run ssh -- MACHINE, then systemctl status etcd flanneld fleet",
+      lookAt: "npm run ssh -- MACHINE, then systemctl status etcd flanneld docker fleet",
     },
-    () => clusterLacks(cluster, inputs.machines),
+    () => clusterLacks(cluster, machines),
   );
   for (const { name } of inputs.machines) await lock.release(cluster, name);
   return { id: inputs.machines.map(({ name }) => name).join(), outs: inputs };

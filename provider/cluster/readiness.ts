@@ -7,7 +7,7 @@ export interface ReadinessArgs {
   readonly revision: pulumi.Input<string>;
 }
 
-/** A gate: every etcd member healthy, every machine in fleet, every subnet leased. Reports who lacks what while it waits. */
+/** A gate: every etcd member healthy, every machine in fleet, every subnet leased, Docker running on it. Reports who lacks what while it waits. */
 export class Readiness extends DynamicResource {
   constructor(name: string, args: ReadinessArgs, options?: pulumi.CustomResourceOptions) {
     super("readiness", "cluster:Readiness", name, { ...args }, options);

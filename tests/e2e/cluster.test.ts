@@ -148,6 +148,12 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     );
   });
 
+  it("is entered by npm run ssh, with a machine's number", async () => {
+    const ssh = ["run", "--silent", "ssh", "--", "2", "hostname; exit 3"];
+    const { code, output } = await stack.start("npm", ssh, { PULUMI_STACK: stack.name }).finished;
+    assert.deepEqual([code, output], [3, `${machines()[1]}\n`]);
+  });
+
   it("lets containers on different machines reach each other", async () => {
     const [one, two] = machines() as [string, string];
     const address = (

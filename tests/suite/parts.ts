@@ -71,7 +71,7 @@ export function allParts(chosen: { readonly fast: boolean; readonly thorough: bo
         parts.push({ ...part, name: `${part.name} on virtual machines`, env: { E2E_KIND: "auto" } });
     }
   }
-  // After those with clusters: they are shorter, and fill what is left of the last one's time.
+  // After those with all of Taiga: they are shorter, and fill what is left of the last one's time.
   const light = [...testFiles("sdk"), ...testFiles("provider")];
   for (const file of light) parts.push({ name: partName(file), command: nodeTest([file], 1), minutes: 20 });
   // Virtual machines last: what fails on the faster ones need not be waited for on them.

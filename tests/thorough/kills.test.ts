@@ -42,7 +42,7 @@ describe(`an update that is killed at random moments, seed ${seed}`, { timeout: 
   };
   const declare = () =>
     cluster.declare(`import { etcd, fleet } from "./provider";
-const within = { dependsOn: cluster.ready, deletedWith: cluster };
+const within = { dependsOn: cluster.joined, deletedWith: cluster };
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 for (const number of numbers(${wanted.keys}))
   new etcd.Key(\`k\${number}\`, { key: \`/many/\${number}\`, value: "of ${wanted.keys}" }, within);
