@@ -46,6 +46,12 @@ export async function howToJoin(
   return seen.every(isNew) ? { cluster, state: "new" } : undefined;
 }
 
+/** The planned machines that have not been told yet that they are members, by name. */
+export async function untold(connection: Connection, planned: readonly Machine[]): Promise<string[]> {
+  const told = await Promise.all(planned.map((each) => membershipOn(connection.ssh, each)));
+  return planned.filter((_, index) => !told[index]).map(({ name }) => name);
+}
+
 /**
  * Whether the others run a cluster that this machine is no member of. What it has on its data volume is then a member's that
  * etcd let go, and never takes back: it must join as a blank machine does.

@@ -10,6 +10,7 @@ import {
   memberEnvironment,
   memberFile,
   memberFolder,
+  untold,
   wasRemoved,
 } from "./bootstrap";
 import { certificateFiles, isEnding, newCertificates, usableUntil } from "./certificate";
@@ -43,7 +44,7 @@ interface MembershipState extends MembershipInputs {
 }
 
 /** Seconds for each step; an emulated machine needs 20–50 s to boot, more when all boot at once. */
-const patience = { boot: 600, join: 600, whole: 600 };
+const patience = { boot: 600, join: 600, together: 20, whole: 600 };
 
 const { configure, connected } = configured("cluster.Membership");
 
@@ -223,7 +224,32 @@ async function join(
       return undefined;
     },
   );
+  if (joining?.state === "new") await untilAllJoin(connection, machine, planned);
   return joining;
+}
+
+/**
+ * Members of a new cluster that start together elect a leader at once. Of one that starts before the others these would ask whether
+ * there is a cluster, and wait for seconds: it cannot say before it has a leader, for which it waits for them.
+ */
+async function untilAllJoin(
+  connection: Connection,
+  { name, address }: Machine,
+  planned: readonly Machine[],
+): Promise<void> {
+  const others = planned.filter((each) => each.address !== address);
+  await waitUntil(
+    {
+      what: `${name}: to start etcd with the others`,
+      timeoutSeconds: patience.together,
+      lookAt: "the other machines",
+      everySeconds: 0.1,
+    },
+    async () => {
+      const waiting = await untold(connection, others);
+      return waiting.length > 0 ? `${waiting.join(", ")} not ready` : undefined;
+    },
+  ).catch((error: Error) => console.error(`${error.message}; going on`));
 }
 
 async function renew(connection: Connection, machine: Machine): Promise<Date> {
