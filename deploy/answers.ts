@@ -12,7 +12,8 @@ const patience = 120;
  */
 export async function untilAnswers(url: URL, ca: string, say: (line: string) => void): Promise<void> {
   const begun = Date.now();
-  for (let told = begun; ; await sleep(2_000)) {
+  let pause = 200; // what is left mostly comes within a second; a request that an emulated machine answers costs it one
+  for (let told = begun; ; await sleep(pause), pause = Math.min(1.5 * pause, 2_000)) {
     const why = await asked(url, ca);
     if (why === undefined) return;
     if (Date.now() - begun > patience * 1000)
