@@ -42,10 +42,7 @@ export async function resourceTypes(stack: TestStack): Promise<string[]> {
 
 /** What the provider needs to reach the stack's machines. */
 export async function configuration(stack: TestStack): Promise<Record<string, string>> {
-  const all = JSON.parse(await stack.pulumi("config", "--json", "--show-secrets")) as Record<
-    string,
-    { value?: string }
-  >;
+  const all = await stack.configuration();
   const wanted = ["taiga:credentials", "taiga:machines", "taiga:network"];
   return {
     "taiga:prefix": `taiga-${stack.name}`,

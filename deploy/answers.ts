@@ -12,8 +12,9 @@ const patience = 120;
  */
 export async function untilAnswers(url: URL, ca: string, say: (line: string) => void): Promise<void> {
   const begun = Date.now();
-  let pause = 200; // what is left mostly comes within a second; a request that an emulated machine answers costs it one
-  for (let told = begun; ; await sleep(pause), pause = Math.min(1.5 * pause, 2_000)) {
+  let told = begun;
+  // What is left mostly comes within a second; a request that an emulated machine answers costs it one.
+  for (let pause = 200; ; pause = Math.min(1.5 * pause, 2_000)) {
     const why = await asked(url, ca);
     if (why === undefined) return;
     if (Date.now() - begun > patience * 1000)
@@ -21,9 +22,11 @@ export async function untilAnswers(url: URL, ca: string, say: (line: string) => 
         `${url} does not answer (${why}), though every gate of \`pulumi up\` is passed. Look at: virsh list --all; ` +
           "pulumi refresh (after the lines of ./deploy.sh --print-env); npm run ssh -- 1 'fleetctl list-units'",
       );
-    if (Date.now() - told < 8_000) continue;
-    told = Date.now();
-    say(`${url}: ${Math.round((told - begun) / 1000)} s so far: ${why}`);
+    if (Date.now() - told >= 8_000) {
+      told = Date.now();
+      say(`${url}: ${Math.round((told - begun) / 1000)} s so far: ${why}`);
+    }
+    await sleep(pause);
   }
 }
 

@@ -6,7 +6,7 @@ import { defaults } from "../components/settings";
 import { plan } from "../nodes/plan";
 import { machineNumbers, type PoolCount } from "../nodes/pool-numbers";
 import { type Credentials, hostKey, parseCredentials } from "../provider/credentials";
-import { openStack } from "./stack-config";
+import { type OpenStack, openStack } from "./stack-config";
 
 const usage = `usage: npm run ssh -- [--stack STACK] MACHINE [COMMAND]
 
@@ -20,7 +20,7 @@ interface Target {
   readonly sshPort?: number;
 }
 
-type Config = Readonly<Record<string, { value?: string }>>;
+type Config = OpenStack["config"];
 
 /** The machines of a stack's configuration, at their planned addresses or where taiga:endpoints says. */
 export function targets(config: Config, stack: string): Target[] {

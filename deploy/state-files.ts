@@ -1,8 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-const describes = ".attrs";
-
 /**
  * A file backend keeps the type and checksum of a stack's state in a file beside it, which the engine, unlike the state, overwrites
  * in place: killed in that moment it leaves an empty one, and says of the state "failed to load checkpoint: EOF" ever after.
@@ -13,7 +11,7 @@ const describes = ".attrs";
 export function dropTornAttributes(directory: string, project: string): string[] {
   const folder = join(directory, ".pulumi/stacks", project);
   if (!existsSync(folder)) return [];
-  const torn = readdirSync(folder).filter((name) => name.endsWith(describes) && !isWhole(join(folder, name)));
+  const torn = readdirSync(folder).filter((name) => name.endsWith(".attrs") && !isWhole(join(folder, name)));
   for (const name of torn) rmSync(join(folder, name), { force: true });
   return torn;
 }

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cached, cachePath } from "../deploy/cache";
 import { run } from "../deploy/run";
+import { writeWhole } from "../deploy/whole-file";
 import { rehearsalLabel } from "./containers";
 import { BadReference, type ImageReference } from "./reference";
 
@@ -49,8 +50,7 @@ export function findImage(reference: ImageReference): FoundImage {
   };
   if (transport === "docker") {
     mkdirSync(dirname(note), { recursive: true });
-    writeFileSync(`${note}.partial`, JSON.stringify(found));
-    renameSync(`${note}.partial`, note);
+    writeWhole(note, JSON.stringify(found));
   }
   return found;
 }

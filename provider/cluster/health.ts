@@ -1,6 +1,7 @@
 import { FleetClient, type FleetMachine } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import type { Connection } from "../connection";
+import { waitUntil } from "../progress";
 import { within } from "./members";
 import { subnets } from "./subnets";
 
@@ -65,6 +66,21 @@ export const clusterLacks = async (
   machines: readonly Machine[],
 ): Promise<string | undefined> =>
   (await membersLack(connection, machines)) ?? containersLack(connection, machines);
+
+/** Waits until the cluster lacks nothing of these machines. @param what is waited for, in the progress line */
+export const untilWhole = (
+  connection: Connection,
+  machines: readonly Machine[],
+  what: string,
+): Promise<void> =>
+  waitUntil(
+    {
+      what,
+      timeoutSeconds: 900,
+      lookAt: "npm run ssh -- MACHINE, then systemctl status etcd flanneld docker fleet",
+    },
+    () => clusterLacks(connection, machines),
+  );
 
 async function dockerLacks(connection: Connection, machine: Machine): Promise<string | undefined> {
   const { stdout } = await connection.ssh.exec(machine, "systemctl is-active docker");

@@ -1,8 +1,7 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { configured } from "../configured";
 import { failures } from "../failures";
-import { waitUntil } from "../progress";
-import { clusterLacks } from "./health";
+import { untilWhole } from "./health";
 
 /** Names of machines. */
 export interface HoldersInputs {
@@ -59,14 +58,7 @@ export async function update(
   news: HoldersInputs,
 ): Promise<dynamic.UpdateResult<HoldersInputs>> {
   const connection = connected();
-  await waitUntil(
-    {
-      what: "cluster, before its units hear of other machines",
-      timeoutSeconds: 900,
-      lookAt: "npm run ssh -- MACHINE, then systemctl status etcd flanneld docker fleet",
-    },
-    () => clusterLacks(connection, connection.machines),
-  );
+  await untilWhole(connection, connection.machines, "cluster, before its units hear of other machines");
   return { outs: news };
 }
 

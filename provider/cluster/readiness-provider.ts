@@ -1,7 +1,6 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { configured } from "../configured";
-import { waitUntil } from "../progress";
-import { clusterLacks } from "./health";
+import { untilWhole } from "./health";
 import { backToWork } from "./leaving";
 import { lock } from "./lock";
 
@@ -33,14 +32,7 @@ export async function create(inputs: ReadinessInputs): Promise<dynamic.CreateRes
   const cluster = connected();
   const machines = inputs.machines.map((machine) => cluster.at(machine));
   await Promise.all(machines.map((machine) => backToWork(cluster, machine)));
-  await waitUntil(
-    {
-      what: "cluster",
-      timeoutSeconds: 900,
-      lookAt: "npm run ssh -- MACHINE, then systemctl status etcd flanneld docker fleet",
-    },
-    () => clusterLacks(cluster, machines),
-  );
+  await untilWhole(cluster, machines, "cluster");
   for (const { name } of inputs.machines) await lock.release(cluster, name);
   return { id: inputs.machines.map(({ name }) => name).join(), outs: inputs };
 }

@@ -6,6 +6,7 @@ import { Cluster } from "../../faults/cluster";
 import { untilWhole } from "../../faults/whole";
 import { Client } from "../support/client";
 import { loseMachine, startMachine } from "../support/machines";
+import { psql } from "../support/primaries";
 import { type Outputs, TestStack } from "../support/stack";
 import { until } from "../support/until";
 
@@ -145,12 +146,7 @@ new Service(
     const old = await until("a leader", 60, () => leader(first()));
     const others = machines().filter(({ name }) => name !== old);
     const accepts = async (machine: string) =>
-      (
-        await stack.ssh(
-          machine,
-          "sudo docker exec -u postgres taiga-db /usr/lib/postgresql/15/bin/psql -h /run/postgresql -Atc 'select not pg_is_in_recovery()'",
-        )
-      ).trim();
+      (await stack.ssh(machine, psql("select not pg_is_in_recovery()"))).trim();
     assert.equal(await accepts(old), "t");
     for (const { name } of others) assert.equal(await accepts(name), "f", name);
     await loseMachine(old);

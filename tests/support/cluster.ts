@@ -50,8 +50,7 @@ export class TestCluster {
 
   /** Reads the stack's configuration, again after it was changed. */
   async load(): Promise<void> {
-    const shown = await this.stack.pulumi("config", "--json", "--show-secrets");
-    const values = JSON.parse(shown) as Record<string, { value?: string }>;
+    const values = await this.stack.configuration();
     this.config = { get: (key) => values[key]?.value };
     this.#connections.push(Connection.fromConfig(this.config));
   }

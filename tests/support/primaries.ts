@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine, SshPool } from "../../provider/clients/ssh";
-import { PsqlSession } from "./psql-session";
+import { PsqlSession, superuser } from "./psql-session";
 
 /** The command that has a container's PostgreSQL answer, as its superuser. */
 export const psql = (sql: string, container = "taiga-db"): string =>
-  `sudo docker exec -u postgres ${container} /usr/lib/postgresql/15/bin/psql -h /run/postgresql -Atc "${sql}"`;
+  `sudo docker exec -u postgres ${container} ${superuser} -c "${sql}"`;
 
 /** Asks a machine's PostgreSQL, not etcd. @returns undefined where none answers. */
 export async function acceptsWrites(ssh: SshPool, machine: Machine): Promise<boolean | undefined> {

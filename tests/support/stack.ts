@@ -5,12 +5,13 @@ import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dump } from "js-yaml";
 import { findTarget, targets } from "../../deploy/ssh";
+import type { OpenStack } from "../../deploy/stack-config";
 import { SshPool } from "../../provider/clients/ssh";
 import { parseCredentials } from "../../provider/credentials";
 
 const root = resolve(__dirname, "../..");
 
-type Config = Readonly<Record<string, { value?: string }>>;
+type Config = OpenStack["config"];
 
 export interface Finished {
   readonly code: number | null;
@@ -148,7 +149,7 @@ export class TestStack {
    * npm, node and pulumi: a second of the processor that the machines run on. @throws Error when the command does not end well
    */
   async ssh(machine: string, command: string): Promise<string> {
-    const config = await this.#configuration();
+    const config = await this.configuration();
     const pool = new SshPool(parseCredentials(config["taiga:credentials"]?.value ?? ""));
     try {
       const target = findTarget(targets(config, this.name), machine);
@@ -161,7 +162,7 @@ export class TestStack {
   }
 
   /** With secrets in the clear; asked for anew when the stack's file has changed. */
-  async #configuration(): Promise<Config> {
+  async configuration(): Promise<Config> {
     const written = statSync(join(this.directory, `Pulumi.${this.name}.yaml`)).mtimeMs;
     if (this.#known?.written !== written) {
       const config = JSON.parse(await this.pulumi("config", "--json", "--show-secrets")) as Config;
