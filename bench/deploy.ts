@@ -12,6 +12,9 @@ import { configuration, resourceTypes, timed, timedPulumi, withStack } from "./c
 import { count, nothingProgram } from "./nothing";
 import { Program } from "./program";
 
+/** Seconds after which a cluster that does not come up is given up. */
+const patience = 3600;
+
 /** From nothing to the page, with everything built: this project against bare.sh, which makes the same guests. */
 export const deploy: Benchmark = {
   name: "deploy",
@@ -54,7 +57,7 @@ export const deploy: Benchmark = {
         };
         const bare = async () => {
           const begun = performance.now();
-          await run(join(__dirname, "bare.sh"), [folder]);
+          await run("timeout", [String(patience), join(__dirname, "bare.sh"), folder]);
           const took = (performance.now() - begun) / 1000;
           await remove(prefix, pool);
           return took;
@@ -113,10 +116,9 @@ export const deploy: Benchmark = {
 /** As bare.sh asks. */
 async function answers(page: string, authority: string): Promise<void> {
   const asked = () => run("curl", ["-fs", "--cacert", authority, "-o", "/dev/null", "--max-time", "5", page]);
-  for (;;) {
+  for (const end = Date.now() + patience * 1000; Date.now() < end; await sleep(300))
     if (await asked().then(Boolean, () => false)) return;
-    await sleep(300);
-  }
+  throw new Error(`${page} has not answered for ${patience} s`);
 }
 
 /** Ends what bare.sh made: it keeps no state. Of a stack that was destroyed there is nothing left to find. */

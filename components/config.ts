@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { servicesOn } from "./application-settings";
-import { hostProblems, machineKind } from "./host";
+import { hostProblems, hostWarnings, machineKind } from "./host";
 import { placements } from "./node-pools";
 import type { MachineKind, Settings } from "./settings";
 import { problemLine, readStack } from "./stack-config";
@@ -51,7 +51,8 @@ export function readConfig(): {
     });
   if (all.length > 0 || !credentials)
     throw new pulumi.RunError(all.map((problem) => problemLine(stack, problem)).join("\n"));
-  for (const warning of warnings) pulumi.log.warn(problemLine(stack, warning));
+  for (const warning of [...warnings, ...hostWarnings(settings)])
+    pulumi.log.warn(problemLine(stack, warning));
   if (kind === "container" && stack !== "dev") {
     const message = '"container" isolates machines less than virtual ones; write auto where the host has KVM';
     pulumi.log.warn(problemLine(stack, { field: "taiga:machines.kind", message }));

@@ -28,9 +28,19 @@ const noteOf = (data: string): string => join(data, ".generation");
  * preview sees what is lost, though no resource here reads what is there.
  */
 export function generationOf({ folder, data }: Pick<ContainerSpec, "folder" | "data">): string {
-  const note = noteOf(data);
-  return existsSync(folder) && existsSync(note) ? readFileSync(note, "utf8").trim() : randomUUID();
+  return (process.getuid?.() === 0 ? readNote(folder, data) : readNoteAsRoot(folder, data)) || randomUUID();
 }
+
+const readNote = (folder: string, data: string): string =>
+  existsSync(folder) && existsSync(noteOf(data)) ? readFileSync(noteOf(data), "utf8").trim() : "";
+
+/** The pools are closed to other users. @throws Error where sudo asks */
+const readNoteAsRoot = (folder: string, data: string): string =>
+  execFileSync(
+    "sudo",
+    ["-n", "sh", "-c", '[ ! -d "$1" ] || [ ! -e "$2" ] || cat "$2"', "sh", folder, noteOf(data)],
+    { encoding: "utf8" },
+  ).trim();
 
 /** Where libvirt keeps domains that are containers, whatever URI the virtual ones have. */
 export const containerUri = "lxc:///system";

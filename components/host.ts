@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
+import { existsSync, mkdtempSync, rmdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { probeKvm } from "../deploy/kvm-probe";
+import { volumesFolder } from "../deploy/volumes-folder";
 import { nodeImage, payload } from "../images/artifacts";
 import { publishedPath } from "../images/catalogue";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
@@ -21,6 +22,26 @@ export function hostProblems(settings: Settings, kind: MachineKind): Problem[] {
     ...(kind === "container" ? containerProblems() : []),
     ...artifactProblems(settings),
   ];
+}
+
+/** What works, and should not be left so. */
+export function hostWarnings({ pool, hypervisors }: Settings): Problem[] {
+  if (!hypervisors.some(({ uri }) => isLocal(uri)) || !isOpen(dirname(pool))) return [];
+  return [
+    {
+      field: "taiga:pool",
+      message:
+        `every user of this host can read what is in ${JSON.stringify(pool)}, the machines' keys and Taiga's data among it; close a folder above it ` +
+        "to others (chgrp to the group QEMU runs as, chmod 0710), or write /var/lib/taiga/NAME",
+    },
+  ];
+}
+
+/** Whether any user may pass through a folder: the libvirt provider makes volumes that all may read. */
+function isOpen(folder: string): boolean {
+  if (folder === volumesFolder) return false; // ./deploy.sh closes it
+  const passable = !existsSync(folder) || (statSync(folder).mode & 0o001) !== 0;
+  return passable && (dirname(folder) === folder || isOpen(dirname(folder)));
 }
 
 export function machineKind(settings: Settings): { kind: MachineKind; problems: Problem[] } {
@@ -90,11 +111,21 @@ function libvirtProblems({ name, uri }: Hypervisor): Problem[] {
 }
 
 function containerProblems(): Problem[] {
+  const field = "taiga:machines.kind";
+  // The engine has no terminal on which sudo could ask.
+  if (process.getuid?.() !== 0 && spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status !== 0)
+    return [
+      {
+        field,
+        message:
+          '"container" machines are made by root, and sudo asks for a password here; run as root, have sudo ask nothing (NOPASSWD), or write auto',
+      },
+    ];
   const why = silenceOf(containerUri);
   if (why === undefined) return [];
   return [
     {
-      field: "taiga:machines.kind",
+      field,
       message: `"container" needs ${containerUri}, which does not answer (${why}); run ./deploy.sh, which installs libvirt's LXC driver, or write auto`,
     },
   ];

@@ -46,7 +46,9 @@ export function containerMachine(name: string, args: MachineArgs, parent: pulumi
     }),
   );
   const ignitionKey = pulumi.unsecret(args.ignition.apply(digest));
-  const program = `${asRoot("MACHINE")}node --require tsx/cjs components/container-domain.ts`;
+  // The user's Node, which may be one of deploy.sh's: root's own PATH has no other, or an older one.
+  const node = process.getuid?.() === 0 ? "node" : '"$(command -v node)"';
+  const program = `${asRoot("MACHINE")}${node} --require tsx/cjs components/container-domain.ts`;
   const domain = new command.local.Command(
     ...transformed(
       transform?.container,

@@ -42,7 +42,7 @@ function memberProblems(settings: Settings): Problem[] {
     return [
       problem(
         countField(settings),
-        `makes ${members} machines, which survive no more losses than ${members - 1}; write ${members - 1} or ${members + 1}`,
+        `makes ${members} machines, which survive the loss of ${members / 2 - 1}, as ${members - 1} do; write ${members - 1} or ${members + 1}`,
       ),
     ];
   return [];

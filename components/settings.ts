@@ -178,7 +178,7 @@ export function readSettings(raw: RawSettings): {
   if (members % 2 === 0) {
     warnings.push({
       field: pools.some(({ name }) => name !== undefined) ? "taiga:pools" : "taiga:machines.count",
-      message: `${members} is even: it survives no more losses than ${members - 1}; write ${members - 1} or ${members + 1}`,
+      message: `${members} is even: such a cluster survives the loss of ${members / 2 - 1}, as one of ${members - 1} does; write ${members - 1} or ${members + 1}`,
     });
   }
   const attempt = <T>(field: string, action: () => T): T | undefined => {

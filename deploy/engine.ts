@@ -54,14 +54,21 @@ export async function ensureEngine(progress: Progress): Promise<Engine> {
   return { bin, pulumi, home, says: `pulumi ${version} in ${bin}` };
 }
 
+/** Whether there is a pulumi that may be recent enough, without asking it. */
+export const hasPulumi = (home = pulumiHome()): boolean => candidates(home).length > 0;
+
+const candidates = (home: string): string[] =>
+  [...(process.env.PATH ?? "").split(delimiter), join(home, "bin")].filter((folder) => {
+    const pulumi = join(folder, "pulumi");
+    if (!existsSync(pulumi)) return false;
+    const beside = dirname(realpathSync(pulumi));
+    return companions.every((name) => existsSync(join(beside, name)));
+  });
+
 /** A recent pulumi on the PATH or where its installer puts it, with language host and launcher beside it. */
 function findPulumi(home: string): { bin: string; version: string } | undefined {
-  for (const folder of [...(process.env.PATH ?? "").split(delimiter), join(home, "bin")]) {
-    const pulumi = join(folder, "pulumi");
-    if (!existsSync(pulumi)) continue;
-    const beside = dirname(realpathSync(pulumi));
-    if (!companions.every((name) => existsSync(join(beside, name)))) continue;
-    const { stdout } = spawnSync(pulumi, ["version"], {
+  for (const folder of candidates(home)) {
+    const { stdout } = spawnSync(join(folder, "pulumi"), ["version"], {
       encoding: "utf8",
       env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
     });
@@ -83,7 +90,7 @@ async function installEngine(home: string, progress: Progress): Promise<string> 
         // Without a version in it the Automation API and the plugins' checks refuse the engine.
         ldflags: `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${engine.version}`,
       },
-      `pulumi ${engine.version} (3-4 minutes on two cores)`,
+      `pulumi ${engine.version} (about ten minutes on two cores)`,
       progress,
     ),
     build(

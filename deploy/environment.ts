@@ -13,6 +13,8 @@ export const stateDir = join(root, ".state");
 export interface Backend {
   readonly kind: "login" | "local";
   readonly says: string;
+  /** Undefined for Pulumi Cloud by a token alone. */
+  readonly url?: string;
   /** Where a file backend keeps its files; any other keeps its locks to itself. */
   readonly directory?: string;
 }
@@ -26,11 +28,11 @@ export function findBackend(env: NodeJS.ProcessEnv, home: string): Backend {
     // The shell may have evaluated --print-env: our own backend, handed back to us.
     if (env.PULUMI_BACKEND_URL === localBackend) return local;
     const url = env.PULUMI_BACKEND_URL;
-    return { kind: "login", says: `the backend of PULUMI_BACKEND_URL, ${url}`, ...directoryOf(url) };
+    return { kind: "login", says: `the backend of PULUMI_BACKEND_URL, ${url}`, url, ...directoryOf(url) };
   }
   const login = currentLogin(join(env.PULUMI_CREDENTIALS_PATH ?? home, "credentials.json"));
   if (login && login !== localBackend)
-    return { kind: "login", says: `your login at ${login}`, ...directoryOf(login) };
+    return { kind: "login", says: `your login at ${login}`, url: login, ...directoryOf(login) };
   if (env.PULUMI_ACCESS_TOKEN) return { kind: "login", says: "your Pulumi access token" };
   return local;
 }
@@ -39,6 +41,7 @@ const localBackend = `file://${join(stateDir, "pulumi")}`;
 const local: Backend = {
   kind: "local",
   says: "a local file backend in .state/pulumi",
+  url: localBackend,
   directory: join(stateDir, "pulumi"),
 };
 
@@ -76,17 +79,14 @@ export function pulumiEnvironment(
     PULUMI_PARALLEL: env.PULUMI_PARALLEL ?? "32",
   };
   if (backend.kind === "local") variables.PULUMI_BACKEND_URL = localBackend;
-  if (backend.kind === "local" || wantsPassphrase(env)) {
-    if (env.PULUMI_CONFIG_PASSPHRASE === undefined && !env.PULUMI_CONFIG_PASSPHRASE_FILE) {
-      variables.PULUMI_CONFIG_PASSPHRASE_FILE = join(stateDir, "passphrase");
-    }
-  }
+  const given = env.PULUMI_CONFIG_PASSPHRASE !== undefined || env.PULUMI_CONFIG_PASSPHRASE_FILE;
+  if (wantsPassphrase(backend) && !given)
+    variables.PULUMI_CONFIG_PASSPHRASE_FILE = join(stateDir, "passphrase");
   return variables;
 }
 
 /** A self-managed backend (files, a bucket) encrypts with a passphrase; Pulumi Cloud has its own way. */
-const wantsPassphrase = (env: NodeJS.ProcessEnv): boolean =>
-  /^(file|s3|gs|azblob|postgres):/.test(env.PULUMI_BACKEND_URL ?? "");
+const wantsPassphrase = ({ url = "" }: Backend): boolean => /^(file|s3|gs|azblob|postgres):/.test(url);
 
 /** Makes the local backend's folder and passphrase, once. */
 export function prepareState(): void {

@@ -1,7 +1,7 @@
 import { Connection } from "../provider/connection";
 import { mintCertificate } from "../provider/credentials";
+import { openStack } from "./open-stack";
 import { findTarget, targets } from "./ssh";
-import { openStack } from "./stack-config";
 
 const usage = `usage: npm run etcdctl -- [--stack STACK] MACHINE ARGUMENT...
 

@@ -8,6 +8,9 @@ const group = "libvirt";
 /** In the environment of a process that was started to have the group. */
 const mark = "TAIGA_IN_LIBVIRT_GROUP";
 
+/** Whether this process was started anew to have the group, by one that has said what there is to do. */
+export const isContinued = (): boolean => process.env[mark] !== undefined;
+
 /** Who is in libvirt's group may use it without being root. @returns undefined where there is no such group. */
 export function libvirtGroup(file = "/etc/group"): { id: number; members: string[] } | undefined {
   const line = readFileSync(file, "utf8")
@@ -23,7 +26,7 @@ export function libvirtGroup(file = "/etc/group"): { id: number; members: string
  * @returns whether that has been done, and this process has nothing left to do.
  */
 export async function continuedInGroup(say: (line: string) => void): Promise<boolean> {
-  if (process.getuid?.() === 0 || process.env[mark] || !/:\/\/\/system$/.test(libvirtUri)) return false;
+  if (process.getuid?.() === 0 || isContinued() || !/:\/\/\/system$/.test(libvirtUri)) return false;
   const found = libvirtGroup();
   if (!found || process.getgroups?.().includes(found.id) || answers(libvirtUri)) return false;
   const user = userInfo().username;

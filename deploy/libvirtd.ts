@@ -81,7 +81,13 @@ async function startByHand(progress: Progress): Promise<void> {
   // Mounts made after libvirtd started (a container machine's root) must be seen in its mount namespace.
   await root("mount", "--make-rshared", "/");
   if (!running("virtlogd")) await root("virtlogd", "-d");
-  if (running("libvirtd")) return;
+  if (running("libvirtd")) {
+    if (process.getuid?.() === 0) return; // it may be starting
+    throw new Error(
+      "libvirtd runs, and was started before it had to let in who is not root. Its machines do not notice when it is started anew: " +
+        "sudo kill $(pidof libvirtd), then run this again",
+    );
+  }
   // On a hybrid cgroup host libvirtd stumbles over the second hierarchy: it gets a mount namespace without it.
   const hybrid = "/sys/fs/cgroup/unified";
   const daemon = existsSync(`${hybrid}/cgroup.procs`)

@@ -5,7 +5,7 @@ import { onContainer } from "./container-machine";
 import { isOf, namesOf, virsh } from "./libvirt-objects";
 import { answers } from "./libvirtd";
 import { run } from "./run";
-import type { StackSettings } from "./stack";
+import type { StackSettings } from "./stack-file";
 import type { Progress } from "./steps";
 
 /**
@@ -33,7 +33,7 @@ export async function startMachines(place: StackSettings, progress: Progress): P
   }
   for (const name of await named(containerUri, "list", "--state-shutoff"))
     await start("machine", name, () => startContainer(join(place.pool, name), progress));
-  return started.length === 0 ? "all that is made runs" : `started ${started.join(", ")}`;
+  return started.length === 0 ? "none to start" : `started ${started.join(", ")}`;
 }
 
 /** The machine's folder holds what it was made of (components/container-domain.ts). */

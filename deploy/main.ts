@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { totalmem } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fetchImage, packagesFor } from "../images/published";
@@ -10,14 +9,17 @@ import { ensureEngine } from "./engine";
 import { exportLines, findBackend, prepareState, pulumiEnvironment, pulumiHome } from "./environment";
 import { ensureHostPackages, imagePackages, missingPackages } from "./host-packages";
 import { probeKvm } from "./kvm-probe";
-import { continuedInGroup } from "./libvirt-group";
+import { continuedInGroup, isContinued } from "./libvirt-group";
 import { ensureLibvirtd } from "./libvirtd";
 import { startMachines } from "./machines";
+import { opening } from "./opening";
 import { recover } from "./recovery";
 import { run } from "./run";
-import { ensureStack, hasCredentials, imageChoice, namesImages, settings } from "./stack";
+import { ensureStack } from "./stack";
+import { hasCredentials, hasSalt, imageChoice, namesImages, settings } from "./stack-file";
 import { runSteps, type Step, StepFailed, timingTable } from "./steps";
 import { update } from "./update";
+import type { Mark } from "./update-mark";
 import { ensureVolumesFolder } from "./volumes-folder";
 
 const usage = `usage: ./deploy.sh [STACK] [--print-env]
@@ -47,9 +49,9 @@ async function main(): Promise<void> {
     return;
   }
   const [stack = "dev", ...rest] = positionals;
-  if (rest.length > 0 || !/^[a-z][a-z0-9-]{0,30}$/.test(stack)) {
+  if (rest.length > 0 || !/^[a-z][a-z0-9-]{0,24}$/.test(stack)) {
     throw new Error(
-      `a stack's name is one word of a-z, 0-9 and -, got: ${positionals.join(" ")}\n\n${usage}`,
+      `a stack's name is one word of at most 25 of a-z, 0-9 and -, got: ${positionals.join(" ")}\n\n${usage}`,
     );
   }
 
@@ -61,6 +63,7 @@ async function main(): Promise<void> {
   const logOf = (step: string) => join(logs, `${begun}-${stack}-${step.replaceAll(" ", "-")}.log`);
 
   let env: Record<string, string> = {};
+  let mark: Mark = { others: [] };
   const engine: Step = {
     name: "engine",
     run: async (progress) => {
@@ -77,23 +80,19 @@ async function main(): Promise<void> {
 
   if (values["print-env"]) {
     // Quick where there is nothing to make: this is for a shell that waits for it.
-    await runSteps(hasCredentials(stack) ? [engine] : [engine, makeStack], { write, logOf });
+    const isMade = hasCredentials(stack) && (backend.kind !== "local" || hasSalt(stack));
+    await runSteps(isMade ? [engine] : [engine, makeStack], { write, logOf });
     process.stdout.write(`${exportLines(env)}\n`);
     return;
   }
 
+  const kvm = probeKvm();
+  if (!isContinued()) write(opening(stack, backend, kvm, logs));
   if (process.getuid?.() !== 0) {
     const packages: Step = { name: "packages", run: (progress) => ensureHostPackages(progress) };
     if (missingPackages().length > 0) await runSteps([packages], { write, logOf });
     if (await continuedInGroup(write)) return;
   }
-  const missing = missingPackages();
-  const kvm = probeKvm();
-  write(`Taiga, stack ${stack}, on ${backend.says}`);
-  write(`  host      ${Math.round(totalmem() / 2 ** 30)} GiB of memory; ${kvm.reason}`);
-  write(`  packages  ${missing.length === 0 ? "all there" : `to install: ${missing.join(" ")}`}`);
-  write(`  cache     ${cacheDir()}${existsSync(cacheDir()) ? "" : " (new)"}; full logs in ${logs}`);
-  write("");
 
   const steps: Step[] = [
     { name: "packages", run: (progress) => ensureHostPackages(progress) },
@@ -125,7 +124,11 @@ async function main(): Promise<void> {
     {
       name: "recovery",
       after: ["stack"],
-      run: (progress) => recover(stack, settings(stack), backend, env, progress),
+      run: async (progress) => {
+        const { says, others } = await recover(stack, settings(stack), backend, env, progress);
+        mark = { others };
+        return says;
+      },
     },
     {
       name: "machines",
@@ -135,9 +138,11 @@ async function main(): Promise<void> {
     {
       name: "pulumi up",
       after: ["machines"],
+      everySeconds: 75, // whatever waits there says so once a minute by itself
       run: (progress) => {
-        progress.say(probeKvm().reason); // only now is there surely a QEMU for the trial guest
-        return update(stack, env, progress);
+        const { reason } = probeKvm(); // only now is there surely a QEMU for the trial guest
+        if (reason !== kvm.reason) progress.say(reason);
+        return update(stack, env, mark, progress);
       },
     },
   ];

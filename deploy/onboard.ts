@@ -11,7 +11,7 @@ import { groupKeys, type LeftOut } from "./onboarding/keys";
 import { namespace, writeProgram } from "./onboarding/program";
 import { looksSecret } from "./onboarding/secret";
 import { groupUnits } from "./onboarding/units";
-import { openStack } from "./stack-config";
+import { openStack } from "./open-stack";
 
 const usage = `usage: npm run onboard -- [--stack STACK] [--into FOLDER] [--units GLOB]... [--keys PATH]...
                           [--secret PATH]... [--plain PATH]...

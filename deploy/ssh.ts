@@ -6,7 +6,7 @@ import { defaults } from "../components/settings";
 import { plan } from "../nodes/plan";
 import { machineNumbers, type PoolCount } from "../nodes/pool-numbers";
 import { type Credentials, hostKey, parseCredentials } from "../provider/credentials";
-import { type OpenStack, openStack } from "./stack-config";
+import { type OpenStack, openStack } from "./open-stack";
 
 const usage = `usage: npm run ssh -- [--stack STACK] MACHINE [COMMAND]
 
@@ -14,7 +14,7 @@ A shell on a machine, or one command, as the user \`core\` with the stack's own 
 MACHINE is a name such as taiga-dev-1, or just its number. The stack is the selected one, or PULUMI_STACK.
 `;
 
-interface Target {
+export interface Target {
   readonly name: string;
   readonly address: string;
   readonly sshPort?: number;
@@ -41,17 +41,21 @@ export function targets(config: Config, stack: string): Target[] {
   return planned.map(({ name, address }) => endpoints.find((one) => one.name === name) ?? { name, address });
 }
 
-/** The machine a user means: by name, by its number, or by its address. */
+/** The machine a user means: by its name, by the number that ends it, or by its address. */
 export function findTarget(all: readonly Target[], wanted: string): Target {
   const found = all.find(
-    ({ name, address }, index) => name === wanted || address === wanted || wanted === String(index + 1),
+    ({ name, address }) => name === wanted || address === wanted || name.endsWith(`-${wanted}`),
   );
   if (found) return found;
   throw new Error(`no machine ${wanted} in this stack; it has ${all.map(({ name }) => name).join(", ")}`);
 }
 
 /** Runs ssh with key and known host in files only this user can read, which are gone afterwards. */
-function connect(target: Target, credentials: Credentials, command: readonly string[]): Promise<number> {
+export function connect(
+  target: Target,
+  credentials: Credentials,
+  command: readonly string[],
+): Promise<number> {
   const folder = mkdtempSync(join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), "taiga-ssh-"));
   const key = join(folder, "key");
   const knownHosts = join(folder, "known_hosts");

@@ -1,3 +1,6 @@
+import { appendFileSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+
 /** A step says what it is about to do and what came of it; nothing else prints while the steps run. */
 export interface Progress {
   /** What the step is doing now: one line, repeated with the elapsed time while it lasts. */
@@ -10,6 +13,8 @@ export interface Step {
   readonly name: string;
   /** Steps that must have ended well before this one starts. */
   readonly after?: readonly string[];
+  /** Silent for this long, it is heard of again; default: as the report says. */
+  readonly everySeconds?: number;
   /** Resolves to a line worth keeping (what was found or made). */
   run(progress: Progress): Promise<string | undefined>;
 }
@@ -62,30 +67,38 @@ export async function runSteps(steps: readonly Step[], reporting: Reporting): Pr
   const perform = async (step: Step): Promise<void> => {
     const from = now();
     const log = reporting.logOf(step.name);
-    let doing = "";
+    let doing = "working";
+    let since = from;
     let heard = Date.now();
+    const note = (text: string) => {
+      line(step.name, text);
+      mkdirSync(dirname(log), { recursive: true });
+      appendFileSync(log, `${text}\n`);
+    };
     const progress: Progress = {
       log,
       say: (text) => {
         doing = text;
+        since = now();
         heard = Date.now();
-        line(step.name, text);
+        note(text);
       },
     };
-    const every = reporting.everySeconds ?? 15;
+    const every = step.everySeconds ?? reporting.everySeconds ?? 15;
     const heartbeat = setInterval(() => {
       if (Date.now() - heard < every * 1000) return;
       heard = Date.now();
-      line(step.name, `still at it after ${duration(now() - from)}: ${doing || "working"} (log: ${log})`);
+      const all = since - from < 1 ? "" : `${duration(now() - from)} in all; `;
+      line(step.name, `still at it: ${doing}, for ${duration(now() - since)} (${all}log: ${log})`);
     }, 1000);
     try {
       const result = (await step.run(progress)) ?? "";
       const seconds = now() - from;
       timings.push({ name: step.name, from, seconds, result });
-      line(step.name, `${result || "done"}${seconds >= 1 ? ` (${duration(seconds)})` : ""}`);
+      note(`${result || "done"}${seconds >= 1 ? ` (${duration(seconds)})` : ""}`);
     } catch (error) {
       failure ??= new StepFailed(step.name, error, log);
-      line(step.name, `failed: ${error instanceof Error ? error.message : String(error)}`);
+      note(`failed: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
       clearInterval(heartbeat);
     }

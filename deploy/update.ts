@@ -1,12 +1,10 @@
 import { spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { createWriteStream, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
-import { root, stateDir } from "./environment";
+import { root } from "./environment";
 import type { Progress } from "./steps";
-
-/** The mark of an update under way; one found at the start means the last one did not end. */
-export const updateMark = (stack: string): string => join(stateDir, `${stack}.updating`);
+import { type Mark, removeMark, writeMark } from "./update-mark";
 
 /** Lines of `pulumi up` that tell a reader nothing new. */
 const noise =
@@ -19,10 +17,11 @@ const noise =
 export async function update(
   stack: string,
   env: Record<string, string>,
+  mark: Mark,
   progress: Progress,
 ): Promise<string> {
   mkdirSync(dirname(progress.log), { recursive: true });
-  writeFileSync(updateMark(stack), `${process.pid}\n`);
+  writeMark(stack, mark);
   const log = createWriteStream(progress.log, { flags: "a" });
   const child = spawn(
     "pulumi",
@@ -72,10 +71,10 @@ export async function update(
     if (how !== 0) {
       const errors = tail.filter((line) => /error|failed/i.test(line)).slice(-15);
       throw new Error(
-        `pulumi up ended with ${how}. ${cancelling ? "Interrupted; " : ""}./deploy.sh ${stack} goes on from here.\n${errors.join("\n")}`,
+        `pulumi up ended with ${how}. ${cancelling ? "Interrupted; " : ""}./deploy.sh ${stack} goes on from here.\n${errors.join("\n")}${inTheWay(mark)}`,
       );
     }
-    rmSync(updateMark(stack), { force: true });
+    removeMark(stack);
     return summary.trim() || "no changes";
   } finally {
     process.off("SIGINT", interrupted);
@@ -83,3 +82,8 @@ export async function update(
     log.end();
   }
 }
+
+const inTheWay = ({ others }: Mark): string =>
+  others.length === 0
+    ? ""
+    : `\nNamed as this stack's are, there before, and left alone: ${others.join(", ")}. What is in the way and nobody's is yours to remove.`;

@@ -56,7 +56,7 @@ export function parseCredentials(text: string): Credentials {
     // The parser's message would quote the secret.
   }
   throw new Error(
-    "taiga:credentials is not what ./deploy.sh makes; take it out of the stack file and run ./deploy.sh",
+    "taiga:credentials is not what ./deploy.sh makes; take it out of the stack file and run ./deploy.sh, which puts back what the stack had",
   );
 }
 

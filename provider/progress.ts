@@ -15,7 +15,7 @@ export interface Wait {
 
 /**
  * Asks until the answer is `undefined`, which means nothing is lacking; a text says what still is.
- * Every 10 s a line on standard error, which the engine shows, tells what is waited for and for how long.
+ * Every 10 s, and the less often the longer it lasts, a line on standard error, which the engine shows, tells what is waited for and for how long.
  * @throws Error when it takes too long, with what is still lacking; Interrupted when the engine was interrupted.
  */
 export async function waitUntil(wait: Wait, lacking: () => Promise<string | undefined>): Promise<void> {
@@ -23,9 +23,14 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
   const seconds = () => Math.round((Date.now() - begun) / 1000);
   let missing: string | undefined = "no answer";
   // By a timer, since one question to a machine that is not there may itself take a minute.
-  const tell = setInterval(() => {
-    console.error(`${wait.what}: ${seconds()} s so far: ${missing}; to see more: ${wait.lookAt}`);
-  }, 10_000);
+  let timer: NodeJS.Timeout | undefined;
+  const tellAfter = (pause: number) => {
+    timer = setTimeout(() => {
+      console.error(`${wait.what}: ${seconds()} s so far: ${short(missing)}; to see more: ${wait.lookAt}`);
+      tellAfter(untilNextLine(seconds()));
+    }, pause * 1000);
+  };
+  tellAfter(untilNextLine(0));
   try {
     for (;;) {
       const asked = Date.now();
@@ -44,9 +49,16 @@ export async function waitUntil(wait: Wait, lacking: () => Promise<string | unde
     if (!(error instanceof Interrupted)) throw error;
     throw new Interrupted(`${wait.what}: after ${seconds()} s still ${missing}`);
   } finally {
-    clearInterval(tell);
+    clearTimeout(timer);
   }
 }
+
+/** Seconds to the next line about a wait that has lasted for some: a dozen of them wait at once, on slow machines for minutes. */
+export const untilNextLine = (waited: number): number => Math.min(60, Math.max(10, waited / 4));
+
+/** As much as a line has room for. */
+export const short = (text = "", room = 200): string =>
+  text.length <= room ? text : `${text.slice(0, text.lastIndexOf(", ", room)).slice(0, room)} …`;
 
 /** An emulated machine takes seconds to answer: asking must not be what keeps it busy. All in milliseconds. */
 export const pauseAfter = (took: number, least: number): number =>

@@ -31,7 +31,8 @@ export async function depart(
       },
       () => othersLack(connection, machine, leaves),
     );
-  // Not with the turn taken: what is lacking may be that another goes first, which is dead.
+  if ((await afterKill(connection, machine)) === "gone" && !leaves) return;
+  // Asked before its turn too: with the turn taken, one that waits for a dead machine would keep that one from going.
   if (leaves) await untilWhole(patience.turn);
   await lock.acquire(connection, state.name, patience.turn);
   try {
@@ -47,6 +48,23 @@ export async function depart(
   if (!leaves) return; // its successor lets the lock go, and wants its subnet
   await giveUpSubnet(connection, machine.address);
   await lock.release(connection, state.name);
+}
+
+/**
+ * An update that was killed may have stopped this machine, or taken it away. Where etcd has no quorum without it, as in a cluster of one
+ * or two, nobody can be asked for a turn then: the first goes back to work, and of the second there is nothing left to empty.
+ */
+async function afterKill(connection: Connection, machine: Machine): Promise<"there" | "gone"> {
+  const others = connection.machines.filter(({ address }) => address !== machine.address);
+  const lacks = await Promise.all([machine, ...others].map((each) => etcdLacks(connection, each)));
+  if (lacks.some((each) => each === undefined)) return "there";
+  const [listens, ...othersListen] = await Promise.all(
+    [machine, ...others].map((each) => connection.ssh.isListening(each)),
+  );
+  // Where others do not answer either, it may be this host that is cut off.
+  if (!listens && othersListen.every(Boolean)) return "gone";
+  await backToWork(connection, machine);
+  return "there";
 }
 
 /**

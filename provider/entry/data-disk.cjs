@@ -2,4 +2,5 @@
 // its name rather than by its value; the code itself is always that of the checkout.
 require("tsx/cjs");
 require("../../provider/end-with-engine.ts");
-module.exports = { ...require("../../provider/cluster/data-disk-provider.ts") };
+const { shownPlainly } = require("../../provider/failures.ts");
+module.exports = shownPlainly(require("../../provider/cluster/data-disk-provider.ts"));

@@ -64,7 +64,7 @@ export async function untilActive(
   const wait = {
     what: names.length === 1 ? `unit ${names[0]}` : `${names.length} units`,
     timeoutSeconds: patience.timeoutSeconds,
-    lookAt: `\`fleetctl list-units\` and \`fleetctl journal ${names[0]}\` (npm run ssh -- MACHINE)`,
+    lookAt: `npm run journal -- ${names[0]}`,
   };
   try {
     // The wait for a sign is the pause; this one is for a fleet that cannot be asked.

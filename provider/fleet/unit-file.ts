@@ -47,8 +47,12 @@ class Problems {
     this.#found.push({ line, text: `${this.file}:${line}: ${problem}` });
   }
 
+  get areThere(): boolean {
+    return this.#found.length > 0;
+  }
+
   throwIfAny(): void {
-    if (this.#found.length === 0) return;
+    if (!this.areThere) return;
     throw new UnitFileError(this.#found.sort((one, other) => one.line - other.line).map(({ text }) => text));
   }
 }
@@ -157,7 +161,8 @@ function checkSections(
     );
   }
   if (options.length === 0) problems.at(1, "has no options; write a [Service] section with ExecStart=");
-  else if (type === "service") checkService(options, problems);
+  // What a line that cannot be read leaves out is no mistake of its own.
+  else if (type === "service" && !problems.areThere) checkService(options, problems);
 }
 
 /** What systemd refuses to load: a service that starts nothing, or several things without being oneshot. */

@@ -4,10 +4,11 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { plan } from "../../nodes/plan";
 import { Client } from "../support/client";
 import { Ledger } from "../support/ledger";
 import { events, stories as storyWrites, uploads } from "../support/ledger-kinds";
-import { loseMachine, startMachine } from "../support/machines";
+import { isRunning, loseMachine, startMachine } from "../support/machines";
 import { type Outputs, TestStack } from "../support/stack";
 
 /**
@@ -17,10 +18,12 @@ import { type Outputs, TestStack } from "../support/stack";
 const kind = process.env.E2E_KIND ?? "auto";
 const name = `e2e${kind === "container" ? "c" : "v"}`;
 const pool = `/var/lib/taiga/taiga-${name}`;
+const network = kind === "container" ? "10.93.0.0/24" : "10.92.0.0/24";
+const { bridge } = plan({ prefix: `taiga-${name}`, cidr: network, count: 3 });
 const stack = new TestStack(name, {
   "taiga:machines": { count: 3, kind },
   "taiga:protectData": false,
-  "taiga:network": kind === "container" ? "10.93.0.0/24" : "10.92.0.0/24",
+  "taiga:network": network,
   "taiga:containers": kind === "container" ? "10.246.0.0/16" : "10.245.0.0/16",
 });
 
@@ -48,9 +51,11 @@ function leftovers(): string[] {
     ...readFileSync("/proc/mounts", "utf8")
       .split("\n")
       .filter((line) => line.includes(pool)),
+    // dnsmasq's and the containers' have the stack's name, not its folder. The checkout's own have both.
     ...execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })
       .split("\n")
-      .filter((line) => line.includes(pool)),
+      .filter((line) => line.includes(`taiga-${name}`) && !line.includes(stack.directory)),
+    ...readdirSync("/sys/class/net").filter((each) => each === bridge),
     ...(existsSync(pool) ? [pool] : []),
   ];
 }
@@ -70,6 +75,13 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
 
   it("answers with the page, and says it is a rehearsal", async () => {
     assert.equal(outputs.images, "rehearsal");
+    const uri = kind === "container" ? /^lxc:\/\/\/system$/ : /^qemu:\/\/\/system$/;
+    for (const [index, machine] of outputs.machines.entries()) {
+      assert.equal(machine.name, `taiga-${name}-${index + 1}`);
+      assert.match(machine.address, new RegExp(`^${network.replace(/0\/24$/, "")}\\d+$`));
+      assert.match(machine.hypervisor, uri);
+      assert.match(machine.image, /^debian-\w+$/);
+    }
     assert.equal(outputs.machines.length, 3);
     assert.match((await client.ask("/")).text, /rehearsal/i);
   });
@@ -154,6 +166,22 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     assert.deepEqual([code, output], [3, `${machines()[1]}\n`]);
   });
 
+  it("tells what a unit has said, wherever it runs", async () => {
+    const journal = (...args: string[]) =>
+      stack.run("npm", ["run", "--silent", "journal", "--", ...args], { PULUMI_STACK: stack.name });
+    for (const unit of ["taiga-back@1", "taiga-back@2.service"])
+      assert.match(await journal(unit, "-n", "500"), /systemd\[1\]: Started taiga-back@\d\.service/, unit);
+    const everywhere = await journal("taiga-gateway", "-n", "1", "-o", "cat");
+    assert.deepEqual(
+      [...everywhere.matchAll(/^== (.*)$/gm)].map(([, machine]) => machine).sort(),
+      machines().sort(),
+    );
+    await assert.rejects(
+      journal("taiga-bcak@1"),
+      /fleet has no taiga-bcak@1\.service.*did you mean taiga-back@1\.service/,
+    );
+  });
+
   it("lets containers on different machines reach each other", async () => {
     const [one, two] = machines() as [string, string];
     const address = (
@@ -165,15 +193,24 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
 
   it("previews an edited unit template as that template's units alone, with the changed line, and updates them", async () => {
     // Emulated, a container takes a minute to run again; this one starts none.
-    const [file, unit] =
-      kind === "container" ? ["taiga-back@", "taiga-back@1"] : ["taiga-config", "taiga-config"];
+    const [file, unit, itsOwn] =
+      kind === "container"
+        ? ["taiga-back@", "taiga-back@1", /^taiga-back(@\d\.service)?$/]
+        : ["taiga-config", "taiga-config", /^taiga-config(\.service)?$/];
     const path = join(stack.directory, `units/${file}.service`);
     const before = readFileSync(path, "utf8");
     writeFileSync(path, before.replace(/^Description=.*$/m, "Description=As edited"));
     const preview = await stack.pulumi("preview", "--diff");
     assert.match(preview, /As edited/);
-    assert.match(preview, new RegExp(`${unit}\\.service`));
-    assert.doesNotMatch(preview, /[~+-] .*taiga-(db|front|gateway|events)/);
+    const changed = [...preview.matchAll(/\[urn=urn:pulumi:[^\]]*::([^\]:]+)\]/g)].map(
+      ([, each]) => each as string,
+    );
+    const resources = changed.filter((each) => each !== `taiga-${name}`); // the stack itself, above all others
+    assert.ok(resources.includes(`${unit}.service`), preview);
+    assert.deepEqual(
+      resources.filter((each) => !itsOwn.test(each)),
+      [],
+    );
     await stack.pulumi("up", "--yes", "--skip-preview");
     assert.match(await stack.ssh(firstMachine(), `fleetctl cat ${unit}.service`), /As edited/);
     await stories();
@@ -277,6 +314,7 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     };
     const before = await identities();
     const count = (await stories()).length;
+    await stack.etcdctl(firstMachine(), "put", "/own/before", "the machines were replaced");
     await stack.pulumi(
       "config",
       "set",
@@ -293,11 +331,18 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     let lost = 0;
     let fewest = 3;
     let fewSince: number | undefined;
+    let fewestMachines = 3;
     let reading = true;
+    const inTime = (answer: Promise<string>) =>
+      Promise.race([answer, sleep(5_000).then(() => Promise.reject(new Error("no answer for 5 s")))]);
     const reader = (async () => {
       while (reading) {
+        fewestMachines = Math.min(
+          fewestMachines,
+          outputs.machines.filter((each) => isRunning(each.name, each.hypervisor)).length,
+        );
         const answers = await Promise.allSettled(
-          outputs.machines.map(({ name: machine }) => stack.ssh(machine, members)),
+          outputs.machines.map(({ name: machine }) => inTime(stack.ssh(machine, members))),
         );
         if (answers.every((answer) => answer.status === "rejected")) lost += 1;
         const running = answers.flatMap((answer) =>
@@ -319,9 +364,13 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
       `${ledger.acknowledged} acknowledged, longest stall ${ledger.longestStall()} s, answers ${JSON.stringify(ledger.answers())}`,
     );
     assert.equal(lost, 0, "reads that no machine answered");
+    assert.equal(fewestMachines, 2, "machines there at once, one at a time being away");
     assert.ok(fewest >= 2, `${fewest} members of the database ran: the next machine went too early`);
     for (const machine of machines()) assert.match(await stack.ssh(machine, "cat /etc/motd"), /rolled/);
     assert.equal(await identities(), before);
+    const own = ["get", "--print-value-only", "/own/before"];
+    assert.equal(await stack.etcdctl(firstMachine(), ...own), "the machines were replaced\n");
+    await stack.etcdctl(firstMachine(), "del", "/own/before");
     assert.ok((await stories()).length >= count);
     assert.deepEqual(await ledger.lost(outputs, 300), []);
     await addStory("written after the replacements");

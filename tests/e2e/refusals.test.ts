@@ -172,9 +172,37 @@ describe("bad input", { timeout: 20 * 60_000 }, () => {
         assert.notEqual(preview.code, 0, preview.output);
         for (const pattern of refusal.says) assert.match(preview.output, pattern);
         assert.doesNotMatch(preview.output, /^\s+at .+:\d+:\d+\)?$/m, "a stack trace");
+        assert.doesNotMatch(
+          preview.output,
+          /property \S+ value/,
+          "all of a value, before what is wrong with it",
+        );
       } finally {
         writeFileSync(stackFile, settled);
         if (unit && original) writeFileSync(unit, original);
+      }
+    });
+  }
+
+  for (const [what, given, says] of [
+    [
+      "an even number of machines",
+      { "taiga:machines": { count: 4, kind: "container" } },
+      /warning: Pulumi\.e2er\.yaml taiga:machines\.count: 4 is even: .* survives the loss of 1, as one of 3 does; write 3 or 5/,
+    ],
+    [
+      "a pool that other users of the host can read",
+      { "taiga:pool": "/opt/taiga-e2er" },
+      /warning: Pulumi\.e2er\.yaml taiga:pool: every user .* "\/opt\/taiga-e2er".*chmod 0710/,
+    ],
+  ] as const) {
+    it(`is warned of at preview: ${what}`, async () => {
+      const document = load(settled) as { config: Record<string, unknown> };
+      writeFileSync(stackFile, dump({ ...document, config: { ...document.config, ...given } }));
+      try {
+        assert.match(await stack.pulumi("preview"), says);
+      } finally {
+        writeFileSync(stackFile, settled);
       }
     });
   }

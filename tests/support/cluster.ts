@@ -74,7 +74,9 @@ async function destroy(stack: TestStack): Promise<void> {
 }
 
 /** The output has the cluster used: an import of which nothing is used is left out, with its machines. */
-const program = (statements: string): string => `import { cluster } from "./tests/support/cluster-program";
+export const program = (
+  statements: string,
+): string => `import { cluster } from "./tests/support/cluster-program";
 ${statements}
 export const ready = cluster.ready.urn;
 `;

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dump } from "js-yaml";
+import type { OpenStack } from "../../deploy/open-stack";
 import { findTarget, targets } from "../../deploy/ssh";
-import type { OpenStack } from "../../deploy/stack-config";
 import { SshPool } from "../../provider/clients/ssh";
 import { parseCredentials } from "../../provider/credentials";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, describe, it } from "node:test";
 import { exportLines, findBackend, pulumiEnvironment, stateDir } from "../../deploy/environment";
-import { withSecrets } from "../../deploy/stack";
+import { withSecrets } from "../../deploy/saved-secrets";
 
 const home = mkdtempSync(join(tmpdir(), "taiga-test-home-"));
 after(() => rmSync(home, { recursive: true }));
@@ -42,6 +42,17 @@ describe("the environment of pulumi", () => {
     assert.equal(env.PULUMI_CONFIG_PASSPHRASE_FILE, undefined);
   });
 
+  it("is a passphrase file for a login that encrypts with one, by whatever way it was made", () => {
+    writeFileSync(join(home, "credentials.json"), '{"current":"file://~"}');
+    const backend = findBackend({}, home);
+    assert.equal(backend.kind, "login");
+    const passphrase = (env: NodeJS.ProcessEnv) =>
+      pulumiEnvironment("", findBackend(env, home), env).PULUMI_CONFIG_PASSPHRASE_FILE;
+    assert.equal(passphrase({}), join(stateDir, "passphrase"));
+    assert.equal(passphrase({ PULUMI_BACKEND_URL: "s3://bucket" }), join(stateDir, "passphrase"));
+    assert.equal(passphrase({ PULUMI_BACKEND_URL: "https://api.pulumi.com" }), undefined);
+  });
+
   it("lets more wait side by side than the engine would, unless the user says how many", () => {
     const backend = findBackend({}, home);
     assert.equal(pulumiEnvironment("", backend, {}).PULUMI_PARALLEL, "32");
@@ -56,10 +67,11 @@ describe("the environment of pulumi", () => {
 });
 
 describe("salt and credentials in a stack file", () => {
+  const saved = (encryptionsalt = "s", secure = "c") => ({ encryptionsalt, credentials: { secure } });
   const committed = "# comment\nconfig:\n  taiga:network: 10.77.0.0/24 # kept\n";
 
   it("come back as they were, and git's filter takes them out again", () => {
-    const full = withSecrets(committed, "v1:abc=:v1:def", "v1:secret==");
+    const full = withSecrets(committed, saved("v1:abc=:v1:def", "v1:secret=="));
     assert.match(full, /^encryptionsalt: v1:abc=:v1:def$/m);
     assert.match(full, /^ {2}taiga:credentials:\n {4}secure: v1:secret==$/m);
     const filter = resolve(__dirname, "../../deploy/stack-file-filter.cjs");
@@ -68,20 +80,36 @@ describe("salt and credentials in a stack file", () => {
 
   it("come back with the stack's place on this host, which a checkout took too", () => {
     const place = { prefix: "taiga-dev-b", network: "10.78.0.0/24" };
-    const full = withSecrets("config:\n  taiga:machines:\n    count: 3\n", "s", "c", place);
+    const full = withSecrets("config:\n  taiga:machines:\n    count: 3\n", { ...saved(), ...place });
     assert.match(full, /^ {2}taiga:prefix: taiga-dev-b\n {2}taiga:network: 10\.78\.0\.0\/24\n/m);
-    assert.doesNotMatch(
-      withSecrets(committed, "s", "c", place),
-      /10\.78/,
-      "what the file says itself stands",
+    assert.equal(
+      withSecrets(committed, { ...saved(), ...place }),
+      withSecrets("# comment\nconfig:\n", { ...saved(), ...place }),
+      "the network that another has had first",
     );
+    const own = `${committed}  taiga:prefix: mine\n`;
+    assert.doesNotMatch(withSecrets(own, { ...saved(), ...place }), /10\.78/, "what it says itself stands");
   });
 
   it("come back to a file that is empty or has no config", () => {
-    assert.match(withSecrets("", "s", "c"), /^encryptionsalt: s\nconfig:\n {2}taiga:credentials:\n/);
+    assert.match(withSecrets("", saved()), /^encryptionsalt: s\nconfig:\n {2}taiga:credentials:\n/);
     assert.match(
-      withSecrets("config: {}\n", "s", "c"),
+      withSecrets("config: {}\n", saved()),
       /^encryptionsalt: s\nconfig:\n {2}taiga:credentials:\n/,
     );
+  });
+
+  it("come back to a file that Pulumi gave another salt since, unless something was encrypted with that", () => {
+    const fresh = `encryptionsalt: other\n${committed}`;
+    assert.equal(withSecrets(fresh, saved()), withSecrets(committed, saved()));
+    assert.equal(withSecrets(`encryptionsalt: s\n${committed}`, saved()), withSecrets(committed, saved()));
+    const own = `${committed}  taiga:email:\n    secure: of the other\n`;
+    assert.throws(() => withSecrets(`encryptionsalt: other\n${own}`, saved()), /lost its salt/);
+    assert.match(withSecrets(`encryptionsalt: s\n${own}`, saved()), /secure: of the other/);
+  });
+
+  it("come back instead of credentials that lost their salt", () => {
+    const half = withSecrets(committed, saved("s", "older")).replace(/^encryptionsalt.*\n/, "");
+    assert.equal(withSecrets(half, saved()), withSecrets(committed, saved()));
   });
 });

@@ -32,7 +32,7 @@ describe("the KVM probe", () => {
 
   it("leaves it open where there is no QEMU yet, and remembers no answer", () => {
     const probe = judgeKvm({ ...host, boots: () => undefined });
-    assert.match(probe.reason, /once QEMU is/);
+    assert.match(probe.reason, /once it can be run/);
     const path = process.env.PATH;
     process.env.PATH = "/none-such";
     try {
@@ -42,7 +42,9 @@ describe("the KVM probe", () => {
     }
   });
 
-  it("has a trial guest that really runs", () => {
+  it("has a trial guest that really runs, by another command too where this user may not", () => {
     assert.equal(bootSectorRuns("tcg"), true);
+    assert.equal(bootSectorRuns("tcg", ["env"]), true);
+    assert.equal(bootSectorRuns("tcg", ["false"]), undefined, "it may not either");
   });
 });

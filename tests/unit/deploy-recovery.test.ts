@@ -4,8 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
+import { isBlank } from "../../deploy/blank";
+import { root } from "../../deploy/environment";
 import { isOf } from "../../deploy/libvirt-objects";
-import { clearDeadLocks, deletionHappened, isBlank, recorded } from "../../deploy/recovery";
+import { clearDeadLocks } from "../../deploy/locks";
+import { deletionHappened, recorded } from "../../deploy/recorded";
 
 const folder = mkdtempSync(join(tmpdir(), "taiga-test-recovery-"));
 const locks = join(folder, ".pulumi/locks/organization/taiga/dev");
@@ -111,7 +114,12 @@ describe("a data volume", () => {
     const image = join(folder, "data");
     execFileSync("qemu-img", ["create", "-q", "-f", "raw", image, "16M"]);
     assert.equal(await isBlank(image), true);
+    // As deploy.sh runs it by sudo, for a user to whom the folder of the volumes is closed.
+    const program = ["--require", "tsx/cjs", join(root, "deploy/blank.ts"), image];
+    const asked = () => execFileSync(process.execPath, program, { cwd: root, encoding: "utf8" });
+    assert.equal(asked(), "blank\n");
     execFileSync("mke2fs", ["-q", "-t", "ext4", image]);
     assert.equal(await isBlank(image), false);
+    assert.equal(asked(), "written\n");
   });
 });

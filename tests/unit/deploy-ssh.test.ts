@@ -31,6 +31,12 @@ describe("npm run ssh", () => {
         ["taiga-prod-11", "10.99.0.21"],
       ],
     );
+    assert.equal(findTarget(all, "11").name, "taiga-prod-11");
+    assert.throws(
+      () => findTarget(all, "2"),
+      /no machine 2/,
+      "a number is the name's, not a place in the list",
+    );
   });
 
   it("names the machines there are", () => {

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runSteps, type Step, StepFailed, timingTable } from "../../deploy/steps";
 
-const quiet = { write: () => {}, logOf: (step: string) => `/logs/${step}.log` };
+const logs = mkdtempSync(join(tmpdir(), "taiga-test-steps-"));
+after(() => rmSync(logs, { recursive: true }));
+const quiet = { write: () => {}, logOf: (step: string) => join(logs, `${step}.log`) };
 
 describe("the steps of a deploy", () => {
   it("runs independent steps side by side and dependent ones after", async () => {
@@ -55,34 +60,36 @@ describe("the steps of a deploy", () => {
     await assert.rejects(runSteps(steps, quiet), (error: StepFailed) => {
       assert.ok(error instanceof StepFailed);
       assert.equal(error.message, "bad: no disk");
-      assert.equal(error.log, "/logs/bad.log");
+      assert.equal(error.log, join(logs, "bad.log"));
       return true;
     });
     assert.deepEqual(ended, ["slow"]);
   });
 
-  it("is heard of again when silent, with elapsed time and log", async () => {
+  it("is heard of again when silent, with what it does, for how long, and a log that is there", async () => {
     const lines: string[] = [];
     await runSteps(
       [
         {
-          name: "image",
+          name: "heard of",
           run: async (progress) => {
+            progress.say("looking");
+            await sleep(1100);
             progress.say("installing packages");
-            await sleep(2300);
+            await sleep(2200);
             return "built";
           },
         },
       ],
       { ...quiet, write: (line) => lines.push(line), everySeconds: 1 },
     );
-    assert.ok(
-      lines.some((line) =>
-        /still at it after \d+ s: installing packages \(log: \/logs\/image\.log\)/.test(line),
-      ),
+    const again = lines.map((line) =>
+      /still at it: (.*), for (\d) s \((\d) s in all; log: (.*)\)$/.exec(line),
     );
-    const [, took] = /built \((\d+) s\)/.exec(lines.at(-1) as string) ?? [];
-    assert.ok(Number(took) >= 2, lines.at(-1));
+    const [, what, since, all, log] = again.filter(Boolean).at(-1) ?? [];
+    assert.equal(what, "installing packages");
+    assert.ok(Number(since) < Number(all), lines.join("\n"));
+    assert.equal(readFileSync(log as string, "utf8"), "looking\ninstalling packages\nbuilt (3 s)\n");
   });
 
   it("refuses an order that could never start", async () => {

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SshPool } from "../../provider/clients/ssh";
 import { createCredentials } from "../../provider/credentials";
-import { waitUntil } from "../../provider/progress";
+import { short, untilNextLine, waitUntil } from "../../provider/progress";
 
 describe("waiting", () => {
   const asked = async (isFree: boolean) => {
@@ -25,6 +25,19 @@ describe("waiting", () => {
     // A timer may be early by a millisecond; on a busy host all are late.
     assert.ok(patient >= 3 * 0.2 + 2 * 0.8 - 0.1, `${patient} s`);
     assert.ok(Math.min(...free) < 1.8, `${free.join(", ")} s`);
+  });
+});
+
+describe("the line about a wait", () => {
+  it("comes every ten seconds at first, and at least once a minute", () => {
+    assert.deepEqual([0, 10, 40, 80, 240, 900].map(untilNextLine), [10, 10, 10, 20, 60, 60]);
+  });
+
+  it("has room for some of what is lacking, cut between two things", () => {
+    const lacks = Array.from({ length: 12 }, (_, index) => `unit-${index}.service is inactive/dead`);
+    assert.equal(short(lacks.slice(0, 2).join(", ")), lacks.slice(0, 2).join(", "));
+    assert.equal(short(lacks.join(", "), 80), `${lacks.slice(0, 2).join(", ")} …`);
+    assert.equal(short("x".repeat(90), 80).length, 82);
   });
 });
 

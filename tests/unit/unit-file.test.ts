@@ -132,6 +132,9 @@ describe("a unit file's sections, for the type of its name", () => {
       /:4: starts nothing; write ExecStart=/,
     );
     parseUnitFile("[Service]\nType=oneshot\nExecStop=/bin/a\n", "x", "a.service");
+    const [only, ...more] = refused("[Unit]\nDescription=a\n[Service\nExecStart=/bin/a\n", "a.service");
+    assert.match(only ?? "", /:3: "\[Service" is no section/);
+    assert.deepEqual(more, [], "what it would start is not read, and no mistake of its own");
   });
 
   it("start one thing only, unless it is oneshot", () => {
