@@ -1,4 +1,4 @@
-import type { MachineKind } from "../components/settings";
+import type { MachineKind } from "../components/machine-settings";
 
 /** One line of bench/results.json. A ratio is between things measured in turn, in the same run. */
 export interface Result {

@@ -1,3 +1,4 @@
+import type { Complain } from "./problem";
 /** Taiga's first user, an administrator, who is created once. */
 export interface AdminSettings {
   readonly username: string;
@@ -11,8 +12,6 @@ export interface AdminSettings {
 
 const fields = ["username", "email", "password"] as const;
 const shortest = 8;
-
-type Complain = (field: string, value: unknown, remedy: string) => void;
 
 /** Reads `taiga:admin`; undefined where it is not set, or where something in it is wrong, which is complained of. */
 export function readAdmin(raw: unknown, complain: Complain): AdminSettings | undefined {

@@ -1,5 +1,6 @@
 import { type AdminSettings, readAdmin } from "./admin-settings";
-import type { MachineKind } from "./settings";
+import type { MachineKind } from "./machine-settings";
+import type { Complain } from "./problem";
 import { readImages, type TaigaImages } from "./taiga-images";
 
 /** What the stack's configuration says of Taiga itself. Pure, as settings.ts. */
@@ -64,7 +65,6 @@ const encryptions = ["none", "starttls", "tls"] as const;
 const switches = { publicRegister: false, telemetry: false, webhooks: true, slack: false } as const;
 const emailDefaults = { port: 587, from: "taiga@localhost", encryption: "starttls" } as const;
 
-type Complain = (field: string, value: unknown, remedy: string) => void;
 type Mapping = Readonly<Record<string, unknown>>;
 
 /** Reads `taiga:services`, `taiga:back`, `taiga:images`, `taiga:features`, `taiga:email` and `taiga:admin`, complains of every bad field, and goes on with its default. */

@@ -13,9 +13,10 @@ import {
 import { digest } from "./digest";
 import { type Hypervisor, soleHypervisor } from "./hypervisors";
 import { Machine, type MachineTransforms } from "./machine";
+import type { MachineKind } from "./machine-settings";
 import { ClusterNetwork, type ClusterNetworkArgs } from "./network";
 import { type NodePool, placements } from "./node-pools";
-import type { MachineKind, Settings } from "./settings";
+import type { Settings } from "./settings";
 
 export interface ClusterArgs {
   readonly settings: Settings;

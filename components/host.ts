@@ -9,7 +9,9 @@ import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { containerUri } from "./container-domain";
 import { freeNetwork, hostNetworks } from "./host-networks";
 import { type Hypervisor, isLocal, soleHypervisor } from "./hypervisors";
-import type { MachineKind, Problem, Settings } from "./settings";
+import type { MachineKind } from "./machine-settings";
+import type { Problem } from "./problem";
+import type { Settings } from "./settings";
 
 /** What of a stack's settings this host cannot give, found at preview and before anything is touched. */
 export function hostProblems(settings: Settings, kind: MachineKind): Problem[] {

@@ -1,5 +1,5 @@
 import { Reader } from "../nodes/reader";
-import type { Problem } from "./settings";
+import type { Problem } from "./problem";
 
 /** A libvirt that has machines of the stack. */
 export interface Hypervisor {

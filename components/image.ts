@@ -1,7 +1,7 @@
 import { catalogue, type ImageChoice, type PublishedImage, publishers } from "../images/catalogue";
 import { distributions } from "../nodes/distribution";
 import { Reader } from "../nodes/reader";
-import type { Problem } from "./settings";
+import type { Problem } from "./problem";
 
 /**
  * Reads `taiga:machines.image`: a name, or a mapping with another version, source and checksum.

@@ -1,6 +1,6 @@
 import { formatAddress, parseCidr } from "../nodes/cidr";
 import { Reader } from "../nodes/reader";
-import type { Problem } from "./settings";
+import type { Problem } from "./problem";
 
 /** How the machines are joined to each other and to their users. */
 export interface Link {

@@ -4,10 +4,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ImageChoice } from "../images/catalogue";
 import type { PlannedMachine } from "../nodes/plan";
 import { containerMachine } from "./machine-container";
+import type { MachineKind } from "./machine-settings";
 import type { MachineSize } from "./machine-size";
 import { virtualMachine } from "./machine-virtual";
 import type { ClusterNetwork } from "./network";
-import type { MachineKind } from "./settings";
 import type { Transform } from "./transform";
 
 export interface MachineArgs {

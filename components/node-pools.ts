@@ -2,7 +2,7 @@ import { poolNumbers } from "../nodes/pool-numbers";
 import { Reader } from "../nodes/reader";
 import type { Hypervisor } from "./hypervisors";
 import { type MachineSize, readSize, sizeFields } from "./machine-size";
-import type { Problem } from "./settings";
+import type { Problem } from "./problem";
 
 /** Machines of one size, on some of the hypervisors, that units may choose by their metadata. */
 export interface NodePool extends MachineSize {

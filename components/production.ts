@@ -2,7 +2,8 @@ import { parseCloudConfig } from "../nodes/cloud-config";
 import { isPlain } from "./hypervisors";
 import { placements } from "./node-pools";
 import { openPorts } from "./open-ports";
-import type { Problem, Settings } from "./settings";
+import type { Problem } from "./problem";
+import type { Settings } from "./settings";
 
 export interface Findings {
   readonly problems: readonly Problem[];

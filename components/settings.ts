@@ -1,16 +1,13 @@
-import type { ImageChoice } from "../images/catalogue";
 import { CloudConfigError } from "../nodes/cloud-config";
 import { exampleValues } from "../nodes/placeholders";
-import { overlaps, parseCidr, plan } from "../nodes/plan";
 import { renderNode } from "../nodes/render";
 import { type ApplicationSettings, readApplication } from "./application-settings";
-import { type Hypervisor, isLocal, isThisHosts, readHypervisors } from "./hypervisors";
-import { readImage } from "./image";
+import { type Hypervisor, readHypervisors } from "./hypervisors";
 import { type Link, readLink } from "./link";
-import { type MachineSize, readSize } from "./machine-size";
+import { checkKind, type MachineSettings, machineDefaults, readMachines } from "./machine-settings";
+import { networkDefaults, readNetworks } from "./network-settings";
 import { type NodePool, placements, readPools } from "./node-pools";
-
-export type MachineKind = "kvm" | "emulated" | "container";
+import type { Complain, Problem } from "./problem";
 
 /** What a stack's configuration says, checked and with its defaults. Pure: it asks nothing of the host. */
 export interface Settings {
@@ -42,23 +39,6 @@ export interface Settings {
   readonly application: ApplicationSettings;
 }
 
-/** What all machines have, unless their pool says otherwise. */
-export interface MachineSettings extends MachineSize {
-  /** Machines, each an etcd member: 1, 3 or 5; for a stack without pools. Default: 3. */
-  readonly count: number;
-  /** `auto` is kvm where it works, else emulated. Default: auto. */
-  readonly kind: MachineKind | "auto";
-  /** What machines boot: debian, flatcar, fcos, or one of these with version, source and checksum. Default: debian. */
-  readonly image: ImageChoice;
-}
-
-export interface Problem {
-  /** As in the stack's file: `taiga:machines.memory`. */
-  readonly field: string;
-  /** The value, and what to write instead. */
-  readonly message: string;
-}
-
 export interface RawSettings {
   readonly prefix: string;
   readonly machines?: unknown;
@@ -82,9 +62,8 @@ export interface RawSettings {
 }
 
 export const defaults = {
-  machines: { count: 3, kind: "auto", memory: 1280, vcpus: 1, dataDisk: 4096, image: "debian" },
-  network: "10.77.0.0/24",
-  containers: "10.244.0.0/16",
+  machines: machineDefaults,
+  ...networkDefaults,
   libvirt: "qemu:///system",
 } as const;
 
@@ -102,7 +81,6 @@ export function unknownFields(keys: readonly string[]): Problem[] {
     .map((field) => ({ field, message: `is no known field; write one of ${fields.join(", ")}` }));
 }
 
-const kinds = ["auto", "kvm", "emulated", "container"] as const;
 /** Checks every field and goes on to the next; what is wrong comes back as problems, what is doubtful as warnings. */
 export function readSettings(raw: RawSettings): {
   settings: Settings;
@@ -110,106 +88,23 @@ export function readSettings(raw: RawSettings): {
   warnings: Problem[];
 } {
   const problems: Problem[] = [];
-  const warnings: Problem[] = [];
-  const complain = (field: string, value: unknown, remedy: string) =>
+  const complain: Complain = (field, value, remedy) =>
     problems.push({ field: `taiga:${field}`, message: `${JSON.stringify(value)} ${remedy}` });
 
-  const given = (raw.machines ?? {}) as Record<string, unknown>;
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    complain("machines", given, "is no mapping; write one such as { count: 3, kind: auto }");
-  }
-  for (const key of Object.keys(given).filter((name) => !Object.hasOwn(defaults.machines, name))) {
-    complain(
-      `machines.${key}`,
-      given[key],
-      `is for no known field; write one of ${Object.keys(defaults.machines).join(", ")}`,
-    );
-  }
-  const kind = (): MachineSettings["kind"] => {
-    const value = given.kind ?? defaults.machines.kind;
-    if (kinds.includes(value as (typeof kinds)[number])) return value as MachineSettings["kind"];
-    complain("machines.kind", value, `is not known; write one of ${kinds.join(", ")}`);
-    return defaults.machines.kind;
-  };
-  const count = (): number => {
-    const value = given.count ?? defaults.machines.count;
-    if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 5) return value as number;
-    complain("machines.count", value, "is no number of members; write 1, 3 or 5");
-    return defaults.machines.count;
-  };
-  const machines: MachineSettings = {
-    count: count(),
-    kind: kind(),
-    ...readSize(given, defaults.machines, (field, value, remedy) =>
-      complain(`machines.${field}`, value, remedy),
-    ),
-    image: readImage(given.image, problems),
-  };
-  if (machines.kind === "container" && machines.image.name !== "debian")
-    complain("machines.image", machines.image.name, "is for virtual machines; write debian, or kind: kvm");
-  const listed: Problem[] = [];
-  const hypervisors = readHypervisors(raw.hypervisors, raw.libvirt ?? defaults.libvirt, listed);
-  const pools = readPools(raw.pools, machines, hypervisors, listed);
+  const machines = readMachines(raw.machines, complain, problems);
+  const hypervisors = readHypervisors(raw.hypervisors, raw.libvirt ?? defaults.libvirt, problems);
+  const pools = readPools(raw.pools, machines, hypervisors, problems);
   const placed = placements(pools);
   const used = [...new Set(placed.map(({ hypervisor }) => hypervisor))];
-  problems.push(...listed);
+  const isPooled = pools.some(({ name }) => name !== undefined);
   // The schema's default comes as if it were written.
-  const extraCount = given.count !== undefined && given.count !== defaults.machines.count;
-  if (extraCount && pools.some(({ name }) => name !== undefined))
-    complain("machines.count", given.count, "stands beside taiga:pools, whose counts hold; take it out");
-  for (const { name, uri } of hypervisors.filter((each) => !isLocal(each.uri))) {
-    if (machines.kind === "auto" || machines.kind === "container")
-      complain(
-        "machines.kind",
-        machines.kind,
-        `is for this host alone, and ${name} is ${uri}; write kvm or emulated`,
-      );
-  }
-  const elsewhere = hypervisors.find(
-    ({ name, uri }) => used.includes(name) && isLocal(uri) && !isThisHosts(uri),
-  );
-  if (machines.kind === "container" && elsewhere)
-    complain(
-      "machines.kind",
-      machines.kind,
-      `is for this host's own libvirt alone, and ${elsewhere.name} is ${elsewhere.uri}; write kvm or emulated`,
-    );
-  const members = placed.length;
-  if (members % 2 === 0) {
-    warnings.push({
-      field: pools.some(({ name }) => name !== undefined) ? "taiga:pools" : "taiga:machines.count",
-      message: `${members} is even: such a cluster survives the loss of ${members / 2 - 1}, as one of ${members - 1} does; write ${members - 1} or ${members + 1}`,
-    });
-  }
-  const attempt = <T>(field: string, action: () => T): T | undefined => {
-    try {
-      return action();
-    } catch (error) {
-      for (const line of (error as Error).message.split("\n"))
-        problems.push({ field: `taiga:${field}`, message: line });
-      return undefined;
-    }
-  };
-  const network = raw.network ?? defaults.network;
-  const containers = raw.containers ?? defaults.containers;
+  if (isPooled && machines.count !== machineDefaults.count)
+    complain("machines.count", machines.count, "stands beside taiga:pools, whose counts hold; take it out");
+  checkKind(machines.kind, hypervisors, used, complain);
   const highest = Math.max(...placed.map(({ number }) => number));
-  const place = { prefix: raw.prefix, cidr: network, count: highest };
-  const planned = attempt("network", () => plan(place));
-  const { entry } = raw;
-  if (planned && entry !== undefined) attempt("entry", () => plan({ ...place, entry }));
-  const application = readApplication(raw, members, complain);
-  const inner = attempt("containers", () => parseCidr(containers));
-  const outer = problems.some(({ field }) => field === "taiga:network") ? undefined : parseCidr(network);
-  if (inner && inner.prefixLength > 21)
-    complain("containers", containers, "has no room for a /24 for each machine; write a /16");
-  if (inner && outer && overlaps(inner, outer)) {
-    complain(
-      "containers",
-      containers,
-      `overlaps taiga:network ${network}; write another, such as "${defaults.containers}"`,
-    );
-  }
-  const link = readLink(raw.link, { ...(outer ? { network } : {}), used }, problems);
+  const { isSound, ...networks } = readNetworks(raw, highest, complain, problems);
+  const application = readApplication(raw, placed.length, complain);
+  const link = readLink(raw.link, { ...(isSound ? { network: networks.network } : {}), used }, problems);
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(raw.prefix)) {
     complain(
       "prefix",
@@ -221,20 +116,12 @@ export function readSettings(raw: RawSettings): {
   if (!pool.startsWith("/"))
     complain("pool", pool, `is not absolute; write a folder such as /var/lib/taiga/${raw.prefix}`);
   const { cloudConfig } = raw;
-  try {
-    renderNode(exampleValues, cloudConfig ? { cloudConfig } : {});
-  } catch (error) {
-    if (!(error instanceof CloudConfigError)) throw error;
-    for (const { path, message } of error.problems)
-      problems.push({ field: `${error.source}${path && ` ${path}`}`, message });
-  }
+  problems.push(...cloudConfigProblems(cloudConfig));
   return {
     settings: {
       prefix: raw.prefix,
       machines,
-      network,
-      entry: entry ?? planned?.entry ?? "",
-      containers,
+      ...networks,
       pool,
       hypervisors,
       pools,
@@ -244,6 +131,29 @@ export function readSettings(raw: RawSettings): {
       application,
     },
     problems,
-    warnings,
+    warnings: evenWarnings(placed.length, isPooled ? "taiga:pools" : "taiga:machines.count"),
   };
+}
+
+/** An even number of members makes quorums larger, and survives nothing more. */
+const evenWarnings = (members: number, field: string): Problem[] =>
+  members % 2 !== 0
+    ? []
+    : [
+        {
+          field,
+          message: `${members} is even: such a cluster survives the loss of ${members / 2 - 1}, as one of ${members - 1} does; write ${members - 1} or ${members + 1}`,
+        },
+      ];
+
+/** Told of the file and the path in it, by what renders a node. */
+function cloudConfigProblems(cloudConfig: string | undefined): Problem[] {
+  try {
+    renderNode(exampleValues, cloudConfig ? { cloudConfig } : {});
+    return [];
+  } catch (error) {
+    if (!(error instanceof CloudConfigError)) throw error;
+    const { source } = error;
+    return error.problems.map(({ path, message }) => ({ field: `${source}${path && ` ${path}`}`, message }));
+  }
 }

@@ -1,5 +1,6 @@
+import type { Problem } from "./problem";
 import { productionFindings } from "./production";
-import { type Problem, readSettings, type Settings, unknownFields } from "./settings";
+import { readSettings, type Settings, unknownFields } from "./settings";
 import { readTls, type TlsSettings } from "./tls-settings";
 
 /** A stack's configuration as the engine hands it on: every value a text, mappings as JSON. */

@@ -2,7 +2,7 @@ import { findImage } from "../images/copied";
 import { BadReference, type ImageReference, parseReference } from "../images/reference";
 import { imageName } from "../provider/registry/name";
 import type { Services } from "./application-settings";
-import type { Problem } from "./settings";
+import type { Problem } from "./problem";
 
 /** Taiga's own images: those that its makers publish, or the rehearsal's. */
 export const imageServices = ["back", "front", "events", "protected"] as const;

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import type { Problem } from "./settings";
+import type { Problem } from "./problem";
 
 /** The gateway's certificate: the user's own, or one of the stack's CA. */
 export type TlsSettings =

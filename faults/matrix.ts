@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { MachineKind } from "../components/settings";
+import type { MachineKind } from "../components/machine-settings";
 import { cacheDir } from "../deploy/cache";
 import { TestStack } from "../tests/support/stack";
 import { Cluster, prefixOf } from "./cluster";
@@ -10,7 +10,7 @@ import { lastWords } from "./last-words";
 import { mend } from "./network";
 import type { Outcome } from "./result";
 import { trial } from "./trial";
-import { untilWhole } from "./whole";
+import { untilRestored } from "./whole";
 
 export interface MatrixOptions {
   readonly faults: readonly Fault[];
@@ -78,7 +78,7 @@ export async function matrix(options: MatrixOptions): Promise<Outcome[]> {
     say(`${count} ${kind} machines: ./deploy.sh ${options.stack}`);
     await stack.deploy();
     cluster = await Cluster.of(stack);
-    await untilWhole(cluster, 600, say);
+    await untilRestored(cluster, 600, say);
     for (const fault of options.faults) {
       const same = options.brief && (await lostBefore(fault, cluster, options.faults, outcomes));
       if (same) say(`${fault.name}: was lost as that of "${same.result.fault}"`);

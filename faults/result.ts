@@ -1,4 +1,4 @@
-import type { MachineKind } from "../components/settings";
+import type { MachineKind } from "../components/machine-settings";
 import type { Attempt } from "../tests/support/ledger";
 
 /** One line of faults/results.json. Times are seconds from the fault. */

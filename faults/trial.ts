@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { MachineKind } from "../components/settings";
+import type { MachineKind } from "../components/machine-settings";
 import { type Attempt, Ledger } from "../tests/support/ledger";
 import { events, reads, stories, uploads } from "../tests/support/ledger-kinds";
 import { PrimaryWatch } from "../tests/support/primaries";
@@ -8,7 +8,7 @@ import type { Fault, Shot } from "./fault";
 import { backAfter, longestStall } from "./outage";
 import type { Outcome } from "./result";
 import { longestSilence, outOfTurn, readTicks } from "./ticks";
-import { untilWhole } from "./whole";
+import { untilRestored } from "./whole";
 
 /** Seconds that differ with how fast machines are. */
 interface Patience {
@@ -67,7 +67,7 @@ export async function trial(
       await heal?.();
     }
     ledger.slowDown(5);
-    whole = await untilWhole(cluster, limits.whole, (line) => say(`${fault.name}: ${line}`));
+    whole = await untilRestored(cluster, limits.whole, (line) => say(`${fault.name}: ${line}`));
     await sleep(2_000);
   } finally {
     await Promise.all([ledger.stop(), watch.stop()]);

@@ -76,7 +76,7 @@ function mediaLack(announced: string, count: number): string[] {
 }
 
 /** Waits for a cluster to be whole, and says what it waits for. @returns when it was, ms since the epoch */
-export async function untilWhole(
+export async function untilRestored(
   cluster: Cluster,
   seconds: number,
   say: (line: string) => void,

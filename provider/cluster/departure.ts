@@ -22,7 +22,7 @@ export async function depart(
   const machine = connection.at(state);
   const leaves = !connection.isPlanned(machine);
   const what = `${state.name}: to ${leaves ? "leave" : "be replaced"}`;
-  const untilWhole = (timeoutSeconds: number) =>
+  const untilOthersWhole = (timeoutSeconds: number) =>
     waitUntil(
       {
         what,
@@ -33,10 +33,10 @@ export async function depart(
     );
   if ((await afterKill(connection, machine)) === "gone" && !leaves) return;
   // Asked before its turn too: with the turn taken, one that waits for a dead machine would keep that one from going.
-  if (leaves) await untilWhole(patience.turn);
+  if (leaves) await untilOthersWhole(patience.turn);
   await lock.acquire(connection, state.name, patience.turn);
   try {
-    await untilWhole(patience.whole);
+    await untilOthersWhole(patience.whole);
     if (leaves) await leave(connection, machine, what);
     else await stop(connection, machine, what);
   } catch (error) {

@@ -2,9 +2,9 @@ import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { type DesiredState, desiredStates, FleetClient, type FleetUnit } from "../clients/fleet";
 import { configured } from "../configured";
 import { isKnown } from "../unknown";
-import { leave } from "./departure";
 import { untilActive } from "./health";
 import { look } from "./readings";
+import { takeOut } from "./removal";
 import { Stopped, Turns } from "./turns";
 import { formatUnitFile, parseUnitFile, readOptions, UnitFileError, type UnitOption } from "./unit-file";
 import { checkUnitName, parseUnitName } from "./unit-name";
@@ -144,7 +144,7 @@ async function replace(id: string, known: string, news: UnitInputs): Promise<voi
   const there = await registry().unit(id);
   if (there && !isOf(there, news.content)) {
     if (!isOf(there, known)) throw new Error(changed(id));
-    await leave(connected(), id, await sidekicksOf(id));
+    await takeOut(connected(), id, await sidekicksOf(id));
   }
   await put(news);
 }
@@ -171,7 +171,7 @@ async function active(id: string, news: UnitInputs): Promise<void> {
 async function remove(id: string, props: UnitInputs): Promise<void> {
   const there = await registry().unit(id);
   if (there && !isOf(there, props.content)) throw new Error(changed(id));
-  await leave(connected(), id, await sidekicksOf(id));
+  await takeOut(connected(), id, await sidekicksOf(id));
 }
 
 export { remove as delete };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../../faults/cluster";
-import { untilWhole } from "../../faults/whole";
+import { untilRestored } from "../../faults/whole";
 import { TestCluster } from "../support/cluster";
 import { Ledger } from "../support/ledger";
 import { events, stories, uploads } from "../support/ledger-kinds";
@@ -51,7 +51,7 @@ const becomes = async (count: number) => {
   assert.equal(cluster.machines.length, count);
   await goesOn(60);
   ledger.slowDown(5);
-  await untilWhole(cluster, 480, (line) => console.log(line));
+  await untilRestored(cluster, 480, (line) => console.log(line));
   ledger.slowDown(1);
   const since = ledger.attempts.slice(before);
   console.log(

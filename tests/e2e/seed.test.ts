@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Cluster } from "../../faults/cluster";
-import { untilWhole } from "../../faults/whole";
+import { untilRestored } from "../../faults/whole";
 import { Client } from "../support/client";
 import { loseMachine, startMachine } from "../support/machines";
 import { psql } from "../support/primaries";
@@ -23,7 +23,7 @@ let client: Client;
 let cluster: Cluster;
 const machines = () => outputs.machines;
 /** Until a machine that was lost takes its part again; what the tests ask next is not about its coming back. */
-const whole = () => untilWhole(cluster, 480, (line) => console.log(line));
+const whole = () => untilRestored(cluster, 480, (line) => console.log(line));
 const first = () => machines()[0]?.name as string;
 
 /** The machines that run a unit, by what fleet says on one of them; a global unit has a line for each. */

@@ -12,7 +12,11 @@ import { places } from "./readings";
  *   one that was not awaited would stop again after it has begun beside the unit's successor.
  * @throws Error when a machine still holds one of them after two minutes.
  */
-export async function leave(connection: Connection, id: string, sidekicks: readonly string[]): Promise<void> {
+export async function takeOut(
+  connection: Connection,
+  id: string,
+  sidekicks: readonly string[],
+): Promise<void> {
   const fleet = new FleetClient(connection.machines, connection.ssh);
   const leaving = [id, ...sidekicks];
   const wait = { what: `unit ${id} to stop`, lookAt: "`fleetctl list-units` on a machine" };
