@@ -1,7 +1,7 @@
 import type { Etcd3 } from "etcd3";
 import { FleetClient } from "../../provider/clients/fleet";
 import type { Connection } from "../../provider/connection";
-import { type Snapshot, snapshot } from "../../provider/fleet/readings";
+import { type Snapshot, snapshot } from "../../provider/fleet/gate/readings";
 import { type FoundKey, isUnder } from "./keys";
 
 /** Keys a call: their values come one by one, since a message holds 4 MiB at most. */

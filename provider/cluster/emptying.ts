@@ -1,6 +1,6 @@
 import type { FleetMachine, FleetUnit } from "../clients/fleet";
-import { isEligible, lacksOf } from "../fleet/lacks";
-import type { Snapshot } from "../fleet/readings";
+import { isEligible, lacksOf } from "../fleet/gate/lacks";
+import type { Snapshot } from "../fleet/gate/readings";
 import { isGlobal } from "../fleet/unit-file";
 import { company, machineIds } from "../fleet/x-fleet";
 

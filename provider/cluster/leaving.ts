@@ -1,7 +1,7 @@
 import { FleetClient } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import type { Connection } from "../connection";
-import { snapshot } from "../fleet/readings";
+import { snapshot } from "../fleet/gate/readings";
 import { Interrupted, interruption } from "../interrupt";
 import { waitUntil } from "../progress";
 import { memberFolder } from "./bootstrap";

@@ -1,9 +1,9 @@
 import { FleetClient } from "../clients/fleet";
 import type { Machine } from "../clients/ssh";
 import type { Connection } from "../connection";
-import { lacksAt } from "../fleet/lacks";
-import { look } from "../fleet/readings";
-import { withoutStale } from "../fleet/systemd";
+import { lacksAt } from "../fleet/gate/lacks";
+import { look } from "../fleet/gate/readings";
+import { withoutStale } from "../fleet/gate/systemd";
 import { waitUntil } from "../progress";
 
 /** Seconds; units of emulated machines take minutes. */

@@ -1,7 +1,7 @@
 import { FleetClient } from "../clients/fleet";
 import type { Connection } from "../connection";
 import { waitUntil } from "../progress";
-import { places } from "./readings";
+import { places } from "./gate/readings";
 
 /**
  * Takes a unit out of fleet. Ends when no machine holds it or its sidekicks any more: what comes after may take its place.

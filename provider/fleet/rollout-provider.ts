@@ -1,7 +1,7 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { FleetClient } from "../clients/fleet";
 import { configured } from "../configured";
-import { untilActive } from "./health";
+import { untilActive } from "./gate/until-active";
 
 export interface RolloutInputs {
   readonly units: readonly string[];

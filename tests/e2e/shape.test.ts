@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FleetClient } from "../../provider/clients/fleet";
 import type { Machine } from "../../provider/clients/ssh";
 import { listMembers, removeMember } from "../../provider/cluster/members";
-import { snapshot } from "../../provider/fleet/readings";
+import { snapshot } from "../../provider/fleet/gate/readings";
 import { TestCluster } from "../support/cluster";
 import { KeyLedger } from "../support/key-ledger";
 

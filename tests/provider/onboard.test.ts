@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { FleetClient } from "../../provider/clients/fleet";
-import { snapshot } from "../../provider/fleet/readings";
+import { snapshot } from "../../provider/fleet/gate/readings";
 import { TestCluster } from "../support/cluster";
 
 /** `npm run onboard` on the etcd and fleet of three machines, where others have put units and keys by their own tools. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { FleetUnit, UnitState } from "../../provider/clients/fleet";
-import { lacksAt, placementsOf } from "../../provider/fleet/lacks";
+import { lacksAt, placementsOf } from "../../provider/fleet/gate/lacks";
 import { readOptions } from "../../provider/fleet/unit-file";
 
 const machines = ["1", "2"].map((index) => ({

@@ -7,7 +7,7 @@ import { notEmptied, placesOn } from "../../provider/cluster/emptying";
 import * as provider from "../../provider/cluster/holders-provider";
 import { initialCluster, inTheWay, type Member, majority, quorumLacks } from "../../provider/cluster/members";
 import { changeOfShape } from "../../provider/cluster/shape";
-import type { Snapshot } from "../../provider/fleet/readings";
+import type { Snapshot } from "../../provider/fleet/gate/readings";
 import { readOptions } from "../../provider/fleet/unit-file";
 
 const machine = (index: number) => ({ name: `m-${index}`, address: `10.0.0.${index}` });

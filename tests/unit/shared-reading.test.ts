@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { SharedReading } from "../../provider/fleet/shared-reading";
+import { SharedReading } from "../../provider/fleet/gate/shared-reading";
 
 /** Readings that end when they are told to; each sees its own number. */
 class Readings {

@@ -1,5 +1,5 @@
-import type { FleetClient } from "../clients/fleet";
-import type { Connection } from "../connection";
+import type { FleetClient } from "../../clients/fleet";
+import type { Connection } from "../../connection";
 
 /** Milliseconds. Gates that wait side by side wish together. */
 const interval = 250;

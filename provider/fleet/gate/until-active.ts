@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FleetClient } from "../clients/fleet";
-import type { Connection } from "../connection";
-import { Final, pauseAfter, waitUntil } from "../progress";
+import type { FleetClient } from "../../clients/fleet";
+import type { Connection } from "../../connection";
+import { Final, pauseAfter, waitUntil } from "../../progress";
 import { type Lack, lacksOf, placementsOf } from "./lacks";
 import { look, places } from "./readings";
 import { stayActive } from "./settled";

@@ -1,8 +1,8 @@
-import type { FleetMachine, FleetUnit, UnitState } from "../clients/fleet";
+import type { FleetMachine, FleetUnit, UnitState } from "../../clients/fleet";
+import { isGlobal } from "../unit-file";
+import { expandSpecifiers } from "../unit-name";
+import { requiredMetadata } from "../x-fleet";
 import type { Snapshot } from "./readings";
-import { isGlobal } from "./unit-file";
-import { expandSpecifiers } from "./unit-name";
-import { requiredMetadata } from "./x-fleet";
 
 /** What a unit is on a machine it should be active on. */
 export interface Lack {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Connection } from "../connection";
+import type { Connection } from "../../connection";
 import type { Placement } from "./lacks";
 
 /**

@@ -1,5 +1,5 @@
-import type { Machine } from "../clients/ssh";
-import type { Connection } from "../connection";
+import type { Machine } from "../../clients/ssh";
+import type { Connection } from "../../connection";
 import type { Lack } from "./lacks";
 import { sharedReading } from "./shared-reading";
 

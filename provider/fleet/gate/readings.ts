@@ -1,5 +1,5 @@
-import type { FleetClient, FleetMachine, FleetUnit, UnitState } from "../clients/fleet";
-import type { Connection } from "../connection";
+import type { FleetClient, FleetMachine, FleetUnit, UnitState } from "../../clients/fleet";
+import type { Connection } from "../../connection";
 import { type Seen, sharedReading } from "./shared-reading";
 
 /** Where units are, and how they fare. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FleetClient, UnitState } from "../clients/fleet";
-import type { Connection } from "../connection";
-import { pauseAfter } from "../progress";
+import type { FleetClient, UnitState } from "../../clients/fleet";
+import type { Connection } from "../../connection";
+import { pauseAfter } from "../../progress";
 import type { Lack } from "./lacks";
 import { places } from "./readings";
 import { withoutActive } from "./systemd";
