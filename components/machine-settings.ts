@@ -53,13 +53,15 @@ export function readMachines(raw: unknown, complain: Complain, problems: Problem
   return machines;
 }
 
-function readKind(value: unknown = machineDefaults.kind, complain: Complain): MachineSettings["kind"] {
+function readKind(given: unknown, complain: Complain): MachineSettings["kind"] {
+  const value = given ?? machineDefaults.kind;
   if (kinds.includes(value as (typeof kinds)[number])) return value as MachineSettings["kind"];
   complain("machines.kind", value, `is not known; write one of ${kinds.join(", ")}`);
   return machineDefaults.kind;
 }
 
-function readCount(value: unknown = machineDefaults.count, complain: Complain): number {
+function readCount(given: unknown, complain: Complain): number {
+  const value = given ?? machineDefaults.count;
   if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 5) return value as number;
   complain("machines.count", value, "is no number of members; write 1, 3 or 5");
   return machineDefaults.count;

@@ -50,7 +50,8 @@ async function main(args: string[]): Promise<void> {
   }
   const show = async (target: Target) => {
     if (found.length > 1) console.log(`== ${target.name}`);
-    process.exitCode ||= await connect(target, connection.credentials, [command(unit, options)]);
+    const code = await connect(target, connection.credentials, [command(unit, options)]);
+    process.exitCode ||= code;
   };
   if (options.some((option) => /^(-f|--follow)$/.test(option))) await Promise.all(found.map(show));
   else for (const target of found) await show(target);

@@ -81,8 +81,12 @@ async function main(): Promise<void> {
   if (values["print-env"]) {
     // Quick where there is nothing to make: this is for a shell that waits for it.
     const isMade = hasCredentials(stack) && (backend.kind !== "local" || hasSalt(stack));
-    await runSteps(isMade ? [engine] : [engine, makeStack], { write, logOf });
-    process.stdout.write(`${exportLines(env)}\n`);
+    try {
+      await runSteps(isMade ? [engine] : [engine, makeStack], { write, logOf });
+    } finally {
+      // A stack that cannot be made ready is looked into by pulumi too.
+      if (env.PATH) process.stdout.write(`${exportLines(env)}\n`);
+    }
     return;
   }
 

@@ -9,18 +9,18 @@ import { calledOn, type Deployment, deletionHappened, recorded } from "./recorde
 import { run } from "./run";
 import type { StackSettings } from "./stack-file";
 import type { Progress } from "./steps";
-import { readMark } from "./update-mark";
+import { readMark, removeMark } from "./update-mark";
 
 export interface Recovered {
   readonly says: string;
   /** What has names of this stack's, is not in its state and stays: see `Mark`. */
-  readonly others: string[];
+  readonly others: string[] | undefined;
 }
 
 /**
  * Puts right what a killed update left: its lock, its children, operations nobody knows the end of, and libvirt objects
  * that were made and never recorded. Touches objects only when there are signs of such an update, and never what was there
- * before that: what a stack did not record may otherwise be somebody else's.
+ * before an update of deploy.sh: what a stack did not record may otherwise be somebody else's.
  */
 export async function recover(
   stack: string,
@@ -30,7 +30,17 @@ export async function recover(
   progress: Progress,
 ): Promise<Recovered> {
   const done: string[] = [];
-  const mark = readMark(stack);
+  const pulumi = (args: readonly string[], input?: string) =>
+    run("pulumi", [...args, "--stack", stack, "--non-interactive", "--color", "never"], {
+      cwd: root,
+      env,
+      ...(input !== undefined && { input }),
+    });
+  let mark = readMark(stack);
+  if (mark && (await endedWellAfter(mark.begun, pulumi))) {
+    removeMark(stack);
+    mark = undefined;
+  }
   let interrupted = mark !== undefined;
   if (backend.directory) {
     const cleared = await clearDeadLocks(backend.directory, stack, progress);
@@ -42,12 +52,6 @@ export async function recover(
   const orphans = endOrphans();
   if (orphans > 0) done.push(`ended ${orphans} plugins of a dead update`);
 
-  const pulumi = (args: readonly string[], input?: string) =>
-    run("pulumi", [...args, "--stack", stack, "--non-interactive", "--color", "never"], {
-      cwd: root,
-      env,
-      ...(input !== undefined && { input }),
-    });
   const [{ stdout }, here] = await Promise.all([
     pulumi(["stack", "export"]),
     present(place).catch((error: Error) => error),
@@ -58,7 +62,7 @@ export async function recover(
   const isDone = !interrupted && pending.length === 0;
   if (here instanceof Error) {
     // A hypervisor that does not answer is the preview's to name, with the setting that it is from.
-    if (isDone) return { says: "nothing to recover", others: [] };
+    if (isDone) return { says: "nothing to recover", others: undefined };
     throw here;
   }
   const known = recorded(deployment, place.hypervisors);
@@ -66,7 +70,9 @@ export async function recover(
   if (isDone) return { says: "nothing to recover", others: unrecorded.map(({ called }) => called) };
 
   progress.say("the last update did not end: looking for what it left");
-  const left = unrecorded.filter(({ called }) => !mark?.others.includes(called));
+  const isLeft = ({ called }: Found) =>
+    mark === undefined || (mark.others !== undefined && !mark.others.includes(called));
+  const left = unrecorded.filter(isLeft);
   await refuseToLoseData(place, left);
   for (const one of left) {
     const what = `unrecorded ${one.kind} ${one.kind === "volume" ? basename(one.path) : one.name}`;
@@ -92,6 +98,16 @@ export async function recover(
     says: done.join("; ") || "nothing to recover",
     others: unrecorded.filter((each) => !left.includes(each)).map(({ called }) => called),
   };
+}
+
+/** Whether an update that began later ended well, as a plain `pulumi up` does that goes on after Ctrl+C. */
+async function endedWellAfter(
+  begun: number,
+  pulumi: (args: readonly string[]) => Promise<{ stdout: string }>,
+): Promise<boolean> {
+  const { stdout } = await pulumi(["stack", "history", "--json", "--page-size", "1"]);
+  const [last] = (JSON.parse(stdout) ?? []) as { startTime: string; result: string }[];
+  return last !== undefined && last.result === "succeeded" && Date.parse(last.startTime) > begun;
 }
 
 interface FoundVolume {
@@ -133,12 +149,12 @@ async function volumesOn({ prefix, hypervisors }: StackSettings): Promise<Found[
 /** Stops before anything is removed when an unrecorded data volume holds something. */
 async function refuseToLoseData(place: StackSettings, left: readonly Found[]): Promise<void> {
   for (const one of left) {
-    if (one.kind !== "volume" || !/-data$/.test(one.path)) continue;
+    if (one.kind !== "volume" || !/data/.test(basename(one.path).replace(place.prefix, ""))) continue;
     const { path, uri } = one;
     if (await isUntouched(uri, place.prefix, path)) continue;
     throw new Error(
       `${path} is a data volume this stack has no record of, and it is not blank. It is left as it is.\n` +
-        `If its data is wanted, put it out of the way first: virsh -c ${uri} vol-clone … or cp --sparse=always ${path} /elsewhere/. ` +
+        `If its data is wanted, put a copy outside of the pool first: cp --sparse=always ${path} /elsewhere/, or virsh -c ${uri} vol-download. ` +
         `If it is not: virsh -c ${uri} vol-delete ${basename(path)} --pool ${place.prefix}. Then run ./deploy.sh again.`,
     );
   }

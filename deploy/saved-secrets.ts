@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { dump, load } from "js-yaml";
 import { type Backend, root, stateDir } from "./environment";
 import { onPath } from "./host-packages";
 import { run } from "./run";
@@ -30,24 +32,48 @@ export async function keepSecretsOutOfGit(log: string): Promise<void> {
   });
 }
 
-/** Keeps a copy beside the state, because a checkout of the file would lose them. */
-export function saveSecrets(stack: string): void {
+const copyOf = (stack: string): SavedSecrets => {
   const { encryptionsalt, config } = readStackFile(stack);
   const { "taiga:credentials": credentials, "taiga:prefix": prefix, "taiga:network": network } = config ?? {};
-  const saved = JSON.stringify({ encryptionsalt, credentials, prefix, network });
-  if (!existsSync(path(stack)) || readFileSync(path(stack), "utf8") !== saved)
-    writeWhole(path(stack), saved, { mode: 0o600 });
+  return { encryptionsalt, credentials, prefix, network } as SavedSecrets;
+};
+
+/**
+ * Keeps a copy beside the state, because a checkout of the file would lose them.
+ * @param readable resolves when what the file has is this clone's: what is not must not take the copy's place
+ */
+export async function saveSecrets(stack: string, readable: () => Promise<unknown>): Promise<void> {
+  const text = JSON.stringify(copyOf(stack));
+  const before = existsSync(path(stack)) ? readFileSync(path(stack), "utf8") : undefined;
+  if (text === before) return;
+  await readable().catch((error: Error) => {
+    throw new Error(
+      `the salt or taiga:credentials in Pulumi.${stack}.yaml are not this clone's: ${error.message.split("\n").at(-1)}; take both out of the file` +
+        (before === undefined ? "" : ", and run this again, which puts back the stack's own"),
+    );
+  });
+  writeWhole(path(stack), text, { mode: 0o600 });
 }
 
-/** Puts the copy back where the file has lost its salt or its credentials and the stack is still there. */
+/** Puts the copy back where the file has lost its salt or its credentials, and the stack is not another of the same name. */
 export function restoreSecrets(stack: string, backend: Backend): void {
   const { encryptionsalt, config } = readStackFile(stack);
   if (!existsSync(path(stack)) || (encryptionsalt && config?.["taiga:credentials"])) return;
-  // A stack that was removed took its salt along.
-  if (!existsSync(join(backend.directory as string, ".pulumi/stacks", project, `${stack}.json`))) return;
   const saved = JSON.parse(readFileSync(path(stack), "utf8")) as SavedSecrets;
+  const made = resourcesIn(join(backend.directory as string, ".pulumi/stacks", project, `${stack}.json`));
+  // One that was removed took its salt along; one that was made since has another, and nothing yet.
+  if (made === undefined || (made === 0 && encryptionsalt && encryptionsalt !== saved.encryptionsalt)) return;
   const text = existsSync(stackFile(stack)) ? readFileSync(stackFile(stack), "utf8") : "";
   writeWhole(stackFile(stack), withSecrets(text, saved));
+}
+
+/** How many resources a state has; undefined where there is none. */
+function resourcesIn(state: string): number | undefined {
+  if (!existsSync(state)) return undefined;
+  const { checkpoint } = JSON.parse(readFileSync(state, "utf8")) as {
+    checkpoint?: { latest?: { resources?: unknown[] } | null };
+  };
+  return checkpoint?.latest?.resources?.length ?? 0;
 }
 
 /**
@@ -65,12 +91,45 @@ export function withSecrets(text: string, { encryptionsalt, credentials, ...plac
       "the stack's file has lost its salt and got another since, with which some of its values are encrypted. " +
         "Take out what has `secure:`, run this again, and set it anew: pulumi config set --secret KEY",
     );
-  const movedTo = place.prefix && !/^ +taiga:prefix:/m.test(bare) ? place : {};
-  const unplaced = movedTo.network ? bare.replace(/^ +taiga:network:.*\n?/m, "") : bare;
-  const placed = Object.entries(movedTo).map(([key, value]) => `  taiga:${key}: ${value}\n`);
-  const secure = `  taiga:credentials:\n    secure: ${credentials.secure}\n${placed.join("")}`;
+  const isMoved = place.prefix !== undefined && !/^ +taiga:prefix:/m.test(bare);
+  const unplaced = isMoved && place.network ? bare.replace(/^ +taiga:network:.*\n?/m, "") : bare;
+  const placed = {
+    ...(isMoved && { prefix: place.prefix }),
+    ...(place.network && !/^ +taiga:network:/m.test(unplaced) && { network: place.network }),
+  };
+  const lines = Object.entries(placed).map(([key, value]) => `  taiga:${key}: ${value}\n`);
+  const secure = `  taiga:credentials:\n    secure: ${credentials.secure}\n${lines.join("")}`;
   const body = /^config:[ \t]*(\{\})?[ \t]*$/m.test(unplaced)
     ? unplaced.replace(/^config:.*\n?/m, `config:\n${secure}`)
     : `${unplaced}${unplaced && !unplaced.endsWith("\n") ? "\n" : ""}config:\n${secure}`;
-  return `encryptionsalt: ${encryptionsalt}\n${body}`;
+  const written = `encryptionsalt: ${encryptionsalt}\n${body}`;
+  const meant = asMeant(bare, { encryptionsalt, credentials, placed });
+  // Of a file in another shape its meaning is kept, if not its comments.
+  return means(written, meant) ? written : dump(meant);
+}
+
+/** What the file is to say. */
+function asMeant(
+  text: string,
+  {
+    encryptionsalt,
+    credentials,
+    placed,
+  }: Pick<SavedSecrets, "encryptionsalt" | "credentials"> & { placed: object },
+): object {
+  const { config, ...more } = (load(text) ?? {}) as { config?: object };
+  const place = Object.entries(placed).map(([key, value]) => [`taiga:${key}`, value]);
+  return {
+    ...more,
+    encryptionsalt,
+    config: { ...config, "taiga:credentials": credentials, ...Object.fromEntries(place) },
+  };
+}
+
+function means(text: string, meant: object): boolean {
+  try {
+    return isDeepStrictEqual(load(text), meant);
+  } catch {
+    return false;
+  }
 }

@@ -1,4 +1,4 @@
-import { createCredentials } from "../provider/credentials";
+import { createCredentials, parseCredentials } from "../provider/credentials";
 import { claim, foreignClaim } from "./claims";
 import { type Backend, root } from "./environment";
 import { takePlace } from "./place";
@@ -36,7 +36,12 @@ export async function ensureStack(
 
   const place = settings(stack);
   if (!hasCredentials(stack)) {
-    await refuseToReplace(stack, async () => (await pulumi(["stack", "export", "--stack", stack])).stdout);
+    // Without the log: what is encrypted in a state belongs in no other file.
+    const options = { cwd: root, env };
+    await refuseToReplace(
+      stack,
+      async () => (await run("pulumi", ["stack", "export", "--stack", stack], options)).stdout,
+    );
     const taken = await takePlace(place, stack);
     if (taken.prefix !== place.prefix || taken.network !== place.network) {
       await pulumi(["config", "set", "taiga:prefix", taken.prefix, "--stack", stack]);
@@ -59,7 +64,11 @@ export async function ensureStack(
         `To start a stack of its own here: rm -r .state, and take salt, credentials and prefix out of Pulumi.${stack}.yaml`,
     );
   }
-  if (backend.kind === "local") saveSecrets(stack);
+  if (backend.kind === "local")
+    await saveSecrets(stack, async () => {
+      const asked = ["config", "get", "taiga:credentials", "--stack", stack];
+      parseCredentials((await run("pulumi", asked, { cwd: root, env })).stdout);
+    });
   return [`stack ${stack} on ${backend.says}`, ...notes].join("; ");
 }
 
@@ -71,6 +80,6 @@ async function refuseToReplace(stack: string, exported: () => Promise<string>): 
   throw new Error(
     `stack ${stack} has ${made.length} resources, and Pulumi.${stack}.yaml has lost the credentials they were made with. ` +
       "Bring back the file's lines `encryptionsalt` and `taiga:credentials`, from a copy or from your history. " +
-      `If there is none, nobody can get into its machines: pulumi stack rm --force ${stack} forgets them, and what virsh lists of them can go`,
+      `If there is none, nobody can get into its machines: pulumi stack rm --force --preserve-config ${stack} forgets them, and what virsh lists of them can go`,
   );
 }

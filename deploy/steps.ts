@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** A step says what it is about to do and what came of it; nothing else prints while the steps run. */
@@ -70,10 +70,10 @@ export async function runSteps(steps: readonly Step[], reporting: Reporting): Pr
     let doing = "working";
     let since = from;
     let heard = Date.now();
+    const said = new SaidLog(log);
     const note = (text: string) => {
       line(step.name, text);
-      mkdirSync(dirname(log), { recursive: true });
-      appendFileSync(log, `${text}\n`);
+      said.add(text);
     };
     const progress: Progress = {
       log,
@@ -88,6 +88,7 @@ export async function runSteps(steps: readonly Step[], reporting: Reporting): Pr
     const heartbeat = setInterval(() => {
       if (Date.now() - heard < every * 1000) return;
       heard = Date.now();
+      said.make();
       const all = since - from < 1 ? "" : `${duration(now() - from)} in all; `;
       line(step.name, `still at it: ${doing}, for ${duration(now() - since)} (${all}log: ${log})`);
     }, 1000);
@@ -98,6 +99,7 @@ export async function runSteps(steps: readonly Step[], reporting: Reporting): Pr
       note(`${result || "done"}${seconds >= 1 ? ` (${duration(seconds)})` : ""}`);
     } catch (error) {
       failure ??= new StepFailed(step.name, error, log);
+      said.make();
       note(`failed: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
       clearInterval(heartbeat);
@@ -119,6 +121,37 @@ export async function runSteps(steps: readonly Step[], reporting: Reporting): Pr
   await Promise.all(steps.map(start));
   if (failure) throw failure;
   return timings;
+}
+
+/** The log of a step whose commands write none has what was said: a log that is named must be there. */
+class SaidLog {
+  #said = "";
+  #isOurs = false;
+
+  constructor(private readonly path: string) {}
+
+  add(line: string): void {
+    if (this.#isOurs) this.#try(() => appendFileSync(this.path, `${line}\n`));
+    else this.#said += `${line}\n`;
+  }
+
+  make(): void {
+    if (existsSync(this.path)) return;
+    this.#try(() => {
+      mkdirSync(dirname(this.path), { recursive: true });
+      writeFileSync(this.path, this.#said);
+      this.#isOurs = true;
+    });
+  }
+
+  /** A disk that is full is the step's own to find. */
+  #try(write: () => void): void {
+    try {
+      write();
+    } catch {
+      this.#isOurs = false;
+    }
+  }
 }
 
 /** Refuses an order that could never start. */

@@ -83,7 +83,7 @@ export async function update(
   }
 }
 
-const inTheWay = ({ others }: Mark): string =>
+const inTheWay = ({ others = [] }: Mark): string =>
   others.length === 0
     ? ""
     : `\nNamed as this stack's are, there before, and left alone: ${others.join(", ")}. What is in the way and nobody's is yours to remove.`;

@@ -8,8 +8,8 @@ import { lock } from "./lock";
 import { listMembers, type Member, memberOf, quorumLacks } from "./members";
 import { giveUpSubnet } from "./subnets";
 
-/** Seconds for all others to be whole, and for the turn to come. */
-const patience = { whole: 600, turn: 2400 };
+/** Seconds for a machine to boot, for all others to be whole, and for the turn to come. */
+const patience = { boot: 60, whole: 600, turn: 2400 };
 
 /**
  * Waits its turn and for all others to be whole, then empties the machine: the engine takes it away next. One that the
@@ -58,14 +58,31 @@ async function afterKill(connection: Connection, machine: Machine): Promise<"the
   const others = connection.machines.filter(({ address }) => address !== machine.address);
   const lacks = await Promise.all([machine, ...others].map((each) => etcdLacks(connection, each)));
   if (lacks.some((each) => each === undefined)) return "there";
-  const [listens, ...othersListen] = await Promise.all(
-    [machine, ...others].map((each) => connection.ssh.isListening(each)),
-  );
+  const listens = await answers(connection, machine);
+  const othersListen = await Promise.all(others.map((each) => connection.ssh.isListening(each)));
   // Where others do not answer either, it may be this host that is cut off.
   if (!listens && othersListen.every(Boolean)) return "gone";
   await backToWork(connection, machine);
   return "there";
 }
+
+/** Whether a machine answers by ssh, or comes to: it may be booting, as all do after their host has. */
+const answers = (connection: Connection, machine: Machine): Promise<boolean> =>
+  waitUntil(
+    {
+      what: `${machine.name}: to answer`,
+      timeoutSeconds: patience.boot,
+      lookAt: `virsh console ${machine.name}`,
+    },
+    async () =>
+      (await connection.ssh.isListening(machine)) ? undefined : "it boots, is off, or was taken away already",
+  ).then(
+    () => true,
+    (error: Error) => {
+      if (error instanceof Interrupted) throw error;
+      return false;
+    },
+  );
 
 /**
  * What the others lack: those of today's configuration that are members already, whatever there was when this machine was

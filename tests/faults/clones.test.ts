@@ -87,6 +87,20 @@ describe("two clones on one host", { timeout: 20 * 60_000 }, () => {
     assert.ok(whole.includes(`encryptionsalt: ${line(two, "encryptionsalt")}\n`));
   });
 
+  it("do not take the secrets of the other for their own, and keep their copy of them", async () => {
+    const whole = textOf(two);
+    const [salt, credentials] = [/^encryptionsalt: .*\n/m, /^ {2}taiga:credentials:\n {4}secure: .*\n/m];
+    const others = (pattern: RegExp) => pattern.exec(textOf(one))?.[0] ?? "";
+    writeFileSync(fileOf(two), whole.replace(salt, others(salt)).replace(credentials, others(credentials)));
+    await assert.rejects(
+      two.deploy(),
+      /are not this clone's.*take both out of the file, and run this again/s,
+    );
+    writeFileSync(fileOf(two), whole.replace(salt, "").replace(credentials, ""));
+    assert.match(await two.deploy(), /no changes/);
+    assert.equal(line(two, "encryptionsalt"), salt.exec(whole)?.[0].trim().replace("encryptionsalt: ", ""));
+  });
+
   it("make no other credentials for machines that are there", async () => {
     const whole = textOf(two);
     writeFileSync(fileOf(two), committed);

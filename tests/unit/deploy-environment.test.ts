@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, describe, it } from "node:test";
+import { load } from "js-yaml";
 import { exportLines, findBackend, pulumiEnvironment, stateDir } from "../../deploy/environment";
 import { withSecrets } from "../../deploy/saved-secrets";
 
@@ -112,4 +113,30 @@ describe("salt and credentials in a stack file", () => {
     const half = withSecrets(committed, saved("s", "older")).replace(/^encryptionsalt.*\n/, "");
     assert.equal(withSecrets(half, saved()), withSecrets(committed, saved()));
   });
+
+  it("come back with a network that was the user's own, where the file has none", () => {
+    const network = { network: "10.78.0.0/24" };
+    assert.match(
+      withSecrets("config: {}\n", { ...saved(), ...network }),
+      /^ {2}taiga:network: 10\.78\.0\.0\/24$/m,
+    );
+    assert.doesNotMatch(withSecrets(committed, { ...saved(), ...network }), /10\.78/);
+  });
+
+  for (const [what, text] of [
+    ["another indentation", "config:\n    taiga:machines:\n        count: 3\n"],
+    ["a comment after config", "config: # ours\n  taiga:machines:\n    count: 3\n"],
+    ["everything on one line", "config: { 'taiga:machines': { count: 3 } }\n"],
+    [
+      "no salt, and credentials in another form",
+      'config: {"taiga:credentials": {"secure": "x"}, "taiga:machines": {"count": 3}}\n',
+    ],
+  ] as const) {
+    it(`come back to a file with ${what}, which says all else that it said`, () => {
+      assert.deepEqual(load(withSecrets(text, saved())), {
+        encryptionsalt: "s",
+        config: { "taiga:machines": { count: 3 }, "taiga:credentials": { secure: "c" } },
+      });
+    });
+  }
 });
