@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheDir } from "../../deploy/cache";
 import { type LibvirtObject, libvirtObjects, removeObject } from "../../deploy/libvirt-objects";
+import { volumesFolder } from "../../deploy/volumes-folder";
 import { bridges, namespaces, removeBridge, removeNamespace } from "../support/namespace";
 import { endStragglers } from "./processes";
 
@@ -18,7 +19,11 @@ export async function cleanUp(): Promise<string[]> {
   for (const object of (await libvirtObjects().catch(() => [])).filter(isOurs)) {
     await removeObject(object).catch((error: Error) => console.log(`   ${error.message}`));
     removed.push(`${object.kind} ${object.name}`);
-    if (object.kind === "pool") removePool(object.name);
+  }
+  // Pools that were just removed, and what a fault has put beside one: disks for machines' data.
+  for (const name of foldersOfOurs()) {
+    removeFolder(join(volumesFolder, name));
+    removed.push(`folder ${name}`);
   }
   for (const name of namespaces().filter((each) => isOurs({ name: each }))) {
     await removeNamespace(name);
@@ -39,9 +44,11 @@ function removeOurs(folder: string): void {
     rmSync(join(folder, name), { recursive: true, force: true });
 }
 
-/** The folder of a suite's pool, with the overlay mounts of container machines. */
-function removePool(name: string): void {
-  const folder = `/var/lib/taiga/${name}`;
+const foldersOfOurs = (): string[] =>
+  existsSync(volumesFolder) ? readdirSync(volumesFolder).filter((name) => isOurs({ name })) : [];
+
+/** A folder, with what is mounted in it: roots and disks of container machines. */
+function removeFolder(folder: string): void {
   const mounts = readFileSync("/proc/mounts", "utf8")
     .split("\n")
     .map((line) => line.split(" ")[1] ?? "")
