@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { sudoAsksNothing } from "../deploy/as-root";
 import { probeKvm } from "../deploy/kvm-probe";
 import { volumesFolder } from "../deploy/volumes-folder";
 import { nodeImage, payload } from "../images/artifacts";
@@ -115,7 +116,7 @@ function libvirtProblems({ name, uri }: Hypervisor): Problem[] {
 function containerProblems(): Problem[] {
   const field = "taiga:machines.kind";
   // The engine has no terminal on which sudo could ask.
-  if (process.getuid?.() !== 0 && spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status !== 0)
+  if (process.getuid?.() !== 0 && !sudoAsksNothing())
     return [
       {
         field,

@@ -1,9 +1,13 @@
 import { spawnSync } from "node:child_process";
 
+/** Whether sudo makes this user root without asking. */
+export const sudoAsksNothing = (): boolean =>
+  spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0;
+
 /** How this user may become root: already is, by sudo without a question, by sudo with one, or not at all. */
 export function rootWay(): "root" | "sudo" | "none" {
   if (process.getuid?.() === 0) return "root";
-  if (spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0) return "sudo";
+  if (sudoAsksNothing()) return "sudo";
   // sudo asks on the terminal itself, whatever standard input is.
   const asked = process.stdin.isTTY && spawnSync("sudo", ["-v"], { stdio: "inherit" }).status === 0;
   return asked ? "sudo" : "none";

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { libvirtUri } from "./libvirtd";
+import { quoted } from "./shell";
 import { writeWhole } from "./whole-file";
 
 export const root = resolve(__dirname, "..");
@@ -100,6 +101,6 @@ export function prepareState(): void {
 /** `export` lines for a POSIX shell. */
 export function exportLines(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables)
-    .map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`)
+    .map(([name, value]) => `export ${name}=${quoted(value)}`)
     .join("\n");
 }

@@ -1,6 +1,7 @@
 import { Connection } from "../provider/connection";
 import { mintCertificate } from "../provider/credentials";
 import { openStack } from "./open-stack";
+import { quoted } from "./shell";
 import { findTarget, targets } from "./ssh";
 
 const usage = `usage: npm run etcdctl -- [--stack STACK] MACHINE ARGUMENT...
@@ -27,7 +28,7 @@ PEM
 set -a
 . /etc/taiga/etcdctl.env
 ETCDCTL_CERT=$own/crt ETCDCTL_KEY=$own/key
-/opt/taiga/bin/etcdctl ${args.map((each) => `'${each.replaceAll("'", "'\\''")}'`).join(" ")} </dev/null
+/opt/taiga/bin/etcdctl ${args.map(quoted).join(" ")} </dev/null
 `;
 
 async function main(args: string[]): Promise<void> {

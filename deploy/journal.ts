@@ -2,6 +2,7 @@ import { FleetClient } from "../provider/clients/fleet";
 import { Connection } from "../provider/connection";
 import { closest } from "../provider/fleet/closest";
 import { openStack } from "./open-stack";
+import { quoted } from "./shell";
 import { connect, findTarget, type Target, targets } from "./ssh";
 
 const usage = `usage: npm run journal -- [--stack STACK] UNIT [OPTION...]
@@ -13,7 +14,7 @@ What a unit has said, on every machine where fleet has it: the last 50 lines, or
 /** Unit and options for journalctl, as words of a shell. */
 export const command = (unit: string, options: readonly string[]): string =>
   ["sudo", "journalctl", "--no-pager", "-u", unit, ...(options.length > 0 ? options : ["-n", "50"])]
-    .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+    .map(quoted)
     .join(" ");
 
 /** The addresses of the machines where fleet has a unit. @throws Error where it has none of that name */

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { asRoot, rootWay } from "./as-root";
 import { answers, libvirtUri } from "./libvirtd";
+import { quoted } from "./shell";
 
 const group = "libvirt";
 /** In the environment of a process that was started to have the group. */
@@ -49,7 +50,7 @@ export async function continuedInGroup(say: (line: string) => void): Promise<boo
 
 function again(): Promise<number> {
   const words = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const command = words.map(quoted).join(" ");
   return new Promise((resolve, reject) => {
     const child = spawn("sg", [group, "-c", `exec ${command}`], {
       stdio: "inherit",

@@ -23,6 +23,10 @@ export async function ensureStack(
       ...(input !== undefined && { input }),
     });
 
+  /** Secrets, encrypted or not, belong in no log. */
+  const unlogged = async (...args: string[]) =>
+    (await run("pulumi", [...args, "--stack", stack], { cwd: root, env })).stdout;
+
   if (backend.kind === "local") {
     await keepSecretsOutOfGit(progress.log);
     restoreSecrets(stack, backend);
@@ -36,12 +40,7 @@ export async function ensureStack(
 
   const place = settings(stack);
   if (!hasCredentials(stack)) {
-    // Without the log: what is encrypted in a state belongs in no other file.
-    const options = { cwd: root, env };
-    await refuseToReplace(
-      stack,
-      async () => (await run("pulumi", ["stack", "export", "--stack", stack], options)).stdout,
-    );
+    await refuseToReplace(stack, () => unlogged("stack", "export"));
     const taken = await takePlace(place, stack);
     if (taken.prefix !== place.prefix || taken.network !== place.network) {
       await pulumi(["config", "set", "taiga:prefix", taken.prefix, "--stack", stack]);
@@ -65,10 +64,9 @@ export async function ensureStack(
     );
   }
   if (backend.kind === "local")
-    await saveSecrets(stack, async () => {
-      const asked = ["config", "get", "taiga:credentials", "--stack", stack];
-      parseCredentials((await run("pulumi", asked, { cwd: root, env })).stdout);
-    });
+    await saveSecrets(stack, async () =>
+      parseCredentials(await unlogged("config", "get", "taiga:credentials")),
+    );
   return [`stack ${stack} on ${backend.says}`, ...notes].join("; ");
 }
 
