@@ -196,7 +196,7 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     const [file, unit, itsOwn] =
       kind === "container"
         ? ["taiga-back@", "taiga-back@1", /^taiga-back(@\d\.service)?$/]
-        : ["taiga-config", "taiga-config", /^taiga-config(\.service)?$/];
+        : ["taiga-config", "taiga-config", /^taiga-(config\.service|entry)$/];
     const path = join(stack.directory, `units/${file}.service`);
     const before = readFileSync(path, "utf8");
     writeFileSync(path, before.replace(/^Description=.*$/m, "Description=As edited"));

@@ -4,9 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FleetClient, type FleetMachine, type FleetUnit, type UnitState } from "../../provider/clients/fleet";
 import { type Machine, SshPool } from "../../provider/clients/ssh";
 import { untilUnitsAreBack } from "../../provider/cluster/units-back";
+import { Connection } from "../../provider/connection";
 import { lacksOf, placementsOf } from "../../provider/fleet/gate/lacks";
 import { snapshot } from "../../provider/fleet/gate/readings";
-import { activeFor } from "../../provider/fleet/gate/settled";
+import { staysOf, unsettled } from "../../provider/fleet/gate/settled";
 import * as rollout from "../../provider/fleet/rollout-provider";
 import { formatUnitFile } from "../../provider/fleet/unit-file";
 import * as unit from "../../provider/fleet/unit-provider";
@@ -235,18 +236,46 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     assert.equal((await rollout.diff("a", old, { ...old, revision: "2" })).changes, true);
   });
 
-  it("has been active since its youngest instance is, however old the others are", async () => {
+  it("has been active on each machine for a time of its own", async () => {
     const { connection } = cluster;
     await unit.create(inputs("n.service", service("/bin/sleep infinity", "Global=true")));
     await gate(["n.service"]);
     const placements = placementsOf(await snapshot(fleet), ["n.service"]);
-    assert.equal(placements.length, 3);
-    const settled = await activeFor(connection, placements);
-    assert.ok(settled >= 1000, `the gate was passed after ${settled} ms`);
+    const times = async () => {
+      const stays = await staysOf(connection, placements);
+      return connection.machines.map(
+        ({ address }) => stays.find(({ machine }) => machine?.primaryIP === address)?.time ?? -1,
+      );
+    };
+    const settled = await times();
+    assert.equal(settled.length, 3);
+    assert.ok(Math.min(...settled) >= 1000, `the gate was passed after ${settled} ms`);
     await connection.ssh.succeed(connection.machines[1] as Machine, "sudo systemctl restart n.service");
-    assert.ok((await activeFor(connection, placements)) < settled);
-    const elsewhere = { unit: "n.service", machine: { id: "?", primaryIP: "192.0.2.1" } };
-    assert.equal(await activeFor(connection, [...placements, elsewhere]), 0);
+    const [first, second, third] = (await times()) as [number, number, number];
+    assert.ok(second < Math.min(...settled), `restarted, it has been active for ${second} ms`);
+    const [firstBefore = 0, , thirdBefore = 0] = settled;
+    assert.ok(first > firstBefore && third > thirdBefore, `${first} and ${third} ms where it was left alone`);
+  });
+
+  it("is not settled where its machine's systemd gives no answer, and is where its machine is no longer the stack's", async () => {
+    const { connection } = cluster;
+    await unit.create(inputs("s.service", service("/bin/sleep infinity", "Global=true")));
+    await gate(["s.service"]);
+    const placements = placementsOf(await snapshot(fleet), ["s.service"]);
+    const [first, second, third] = connection.machines as [Machine, Machine, Machine];
+    const begun = Date.now() - 5_000;
+    const lacksAmong = async (...machines: Machine[]) => {
+      const other = new Connection(machines, connection.credentials);
+      try {
+        return (await unsettled(other, placements, 1_000, begun)).map(({ says }) => says);
+      } finally {
+        await other.close();
+      }
+    };
+    assert.deepEqual(await lacksAmong(first, second), []);
+    assert.deepEqual(await lacksAmong(first, second, { ...third, sshPort: 1 }), [
+      `s.service on ${third.address} has not been active for 1 s`,
+    ]);
   });
 
   it("does not pass a gate when it falls over before it has been active for a second", async () => {

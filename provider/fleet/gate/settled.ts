@@ -1,57 +1,71 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "../../connection";
-import type { Placement } from "./lacks";
+import type { Lack, Placement } from "./lacks";
+
+/** For how long a unit has been active where it is. */
+interface Stay extends Placement {
+  /** Milliseconds; 0 if it is not active, or if that cannot be asked. */
+  readonly time: number;
+}
 
 /**
- * Whether units stay active until they have been so for a time, as systemd says.
+ * Waits until units have been active for a time, unless one is not active now.
  * @param time milliseconds.
  * @param since as Date.now() counts: one that was active before counts from here on, since it may be about to be replaced.
+ * @returns those that have not been active for so long, as the systemd of their machine says. Of a machine that is none of the
+ * connection's (one that leaves), what fleet says is enough.
  */
-export async function stayActive(
+export async function unsettled(
   connection: Connection,
   placements: readonly Placement[],
   time: number,
   since: number,
-): Promise<boolean> {
-  const age = async () => Math.min(await activeFor(connection, placements), Date.now() - since);
-  const first = await age();
-  if (first === 0 || first >= time) return first > 0;
-  await sleep(time - first);
-  return (await age()) >= time;
+): Promise<Lack[]> {
+  const shortest = (stays: readonly Stay[]) =>
+    Math.min(Date.now() - since, ...stays.map((stay) => stay.time));
+  let stays = await staysOf(connection, placements);
+  const first = shortest(stays);
+  if (first > 0 && first < time) {
+    await sleep(time - first);
+    stays = await staysOf(connection, placements);
+  }
+  return stays
+    .filter((stay) => shortest([stay]) < time)
+    .map(({ unit, machine }) => {
+      const says = `${unit} on ${machine?.primaryIP} has not been active for ${time / 1000} s`;
+      return { unit, ...(machine && { machine }), says };
+    });
 }
 
 /** Of each unit: `ActiveState=active`, `ActiveEnterTimestamp=Mon 2026-11-30 10:30:47.123456 UTC`, and an empty line. */
 const show = "date +%s%3N; systemctl show --timestamp=us+utc -p ActiveState -p ActiveEnterTimestamp";
 
-/**
- * How long each of these units has been active where it is, at the least, in milliseconds: 0 where one is not, or where that
- * cannot be asked.
- */
-export async function activeFor(
+/** For how long units have been active on the machines of a connection, at the least. */
+export async function staysOf(
   { machines, ssh }: Connection,
   placements: readonly Placement[],
-): Promise<number> {
-  const hosts = new Map(machines.map((host) => [host.address, host]));
-  if (placements.some(({ machine }) => !hosts.has(machine?.primaryIP ?? ""))) return 0;
-  const ages = [...hosts].map(async ([address, host]) => {
-    const here = placements.filter(({ machine }) => machine?.primaryIP === address);
-    if (here.length === 0) return Number.POSITIVE_INFINITY;
+): Promise<Stay[]> {
+  const stays = machines.map(async (host) => {
+    const here = placements.filter(({ machine }) => machine?.primaryIP === host.address);
+    if (here.length === 0) return [];
     const units = here.map(({ unit }) => `'${unit}'`).join(" ");
-    return youngest(await ssh.succeed(host, `${show} ${units}`, { timeoutSeconds: 5 }));
+    const said = await ssh.succeed(host, `${show} ${units}`, { timeoutSeconds: 15 }).catch(() => "");
+    const times = activeTimes(said);
+    return here.map((placement, index) => ({ ...placement, time: times[index] ?? 0 }));
   });
-  return Math.min(...(await Promise.all(ages).catch(() => [0])));
+  return (await Promise.all(stays)).flat();
 }
 
-/** @param said what the command says. */
-export function youngest(said: string): number {
-  const [now = "", ...lines] = said.trimEnd().split("\n");
-  const ages = lines
+/** @param said what the command says. @returns milliseconds for each of its units. */
+export function activeTimes(said: string): number[] {
+  const [now, ...lines] = said.trimEnd().split("\n");
+  if (lines.length === 0) return [];
+  return lines
     .join("\n")
     .split("\n\n")
     .map((unit) => {
       const since = /^ActiveEnterTimestamp=\S+ (\S+) (\S+) UTC$/m.exec(unit);
       const isActive = /^ActiveState=active$/m.test(unit);
-      return since && isActive ? Number(now) - Date.parse(`${since[1]}T${since[2]}Z`) : 0;
+      return since && isActive ? Math.max(0, Number(now) - Date.parse(`${since[1]}T${since[2]}Z`)) : 0;
     });
-  return Math.max(0, Math.min(...ages));
 }

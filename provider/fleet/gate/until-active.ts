@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetClient } from "../../clients/fleet";
 import type { Connection } from "../../connection";
 import { Final, pauseAfter, waitUntil } from "../../progress";
 import { type Lack, lacksOf, placementsOf } from "./lacks";
-import { look, places } from "./readings";
-import { stayActive } from "./settled";
+import { look } from "./readings";
+import { unsettled } from "./settled";
 import { Signs } from "./signs";
 import { withoutStale } from "./systemd";
 
@@ -16,9 +15,6 @@ export interface Patience {
 
 /** Milliseconds after which all of fleet is looked at without a sign: it may know why there is none. */
 const longest = 3_000;
-
-/** Milliseconds. Each fleetd looks at its machine once a second: only then could what it says be other than before. */
-const published = 1_000;
 
 /** systemd has given up on a unit that stays failed; one it starts again is failed for a moment only. */
 const failedForSeconds = 15;
@@ -49,13 +45,8 @@ export async function untilActive(
     took = seen.took;
     lookedAt = Date.now();
     lacks = await withoutStale(connection, lacksOf(seen.value, names), seen.begun);
-    const staysActive = () => stayActive(connection, placementsOf(seen.value, names), settle, begun);
-    if (lacks.length === 0 && !(await staysActive())) {
-      await sleep(Math.max(0, lookedAt + settle + published - Date.now()));
-      const settledAt = Date.now();
-      const now = await places(connection, fleet, settledAt);
-      lacks = await withoutStale(connection, lacksOf({ ...seen.value, ...now.value }, names), settledAt);
-    }
+    if (lacks.length === 0)
+      lacks = await unsettled(connection, placementsOf(seen.value, names), settle, begun);
     if (lacks.length === 0) return undefined;
     if (sign) signs.misled(took);
     if (failing.lasting(lacks, seen.begun)) throw new GivenUp(says(lacks));
