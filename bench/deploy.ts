@@ -123,7 +123,7 @@ async function answers(page: string, authority: string): Promise<void> {
 
 /** Ends what bare.sh made: it keeps no state. Of a stack that was destroyed there is nothing left to find. */
 async function remove(prefix: string, pool: string): Promise<void> {
-  const objects = (await libvirtObjects()).filter(({ name }) => isOf(prefix, name));
+  const objects = (await libvirtObjects()).filter((each) => isOf(prefix, each));
   const last = ["domain", "container", "pool", "network"] as const;
   objects.sort((one, other) => last.indexOf(one.kind) - last.indexOf(other.kind));
   for (const object of objects) await removeObject(object);

@@ -1,4 +1,5 @@
-import { formatAddress, parseCidr } from "../nodes/cidr";
+import { isIPv4 } from "node:net";
+import { formatAddress, overlaps, parseCidr } from "../nodes/cidr";
 import { Reader } from "../nodes/reader";
 import type { Problem } from "./problem";
 
@@ -69,18 +70,24 @@ export function readLink(
       message:
         'is "route"; write bridge, or entry with a load balancer\'s name: an entry address cannot move over a routed network',
     });
-  if (link.has("gateway") && network !== undefined && mode !== "nat")
-    checkGateway(link.field("gateway"), network);
+  if (network !== undefined) {
+    if (link.has("gateway") && mode !== "nat") checkOutside(link.field("gateway"), network);
+    if (isIPv4(read.entry ?? "") && contains(network, read.entry as string))
+      checkOutside(link.field("entry"), network, ", or taiga:entry for one that moves between the machines");
+  }
   problems.push(...notes.map(({ path, message }) => ({ field: path, message })));
   return read;
 }
 
+const contains = (network: string, address: string): boolean =>
+  overlaps(parseCidr(network), parseCidr(`${address}/32`));
+
 /** The addresses from the fifth on are the entry's and the machines' (nodes/plan.ts). */
-function checkGateway(gateway: Reader, network: string): void {
+function checkOutside(address: Reader, network: string, otherwise = ""): void {
   const { first, last } = parseCidr(network);
   const free = [1, 2, 3, 4, last - first - 1].map((offset) => formatAddress(first + offset));
-  if (!free.includes(String(gateway.value)))
-    gateway.complain(
-      `an address of ${network} that no machine gets: ${formatAddress(first + 1)} to ${formatAddress(first + 4)}, or the last`,
+  if (!free.includes(String(address.value)))
+    address.complain(
+      `an address of ${network} that no machine gets: ${formatAddress(first + 1)} to ${formatAddress(first + 4)}, or the last${otherwise}`,
     );
 }

@@ -65,6 +65,12 @@ export function readPools(
       path: "taiga:pools",
       message: `have ${total} machines, each a member of etcd; write counts that make at most ${mostMembers} together`,
     });
+  const gap = notes.length === 0 && firstGap(numbers.flat());
+  if (gap)
+    notes.push({
+      path: `taiga:pools.${owner.get(gap.instead)}.first`,
+      message: `makes machine ${gap.instead} and leaves out ${gap.missing}; write ${gap.missing}, or more machines in the pools before it: machines 1 to ${gap.members} keep database, broker and uploads`,
+    });
   problems.push(...notes.map(({ path, message }) => ({ field: path, message })));
   if (pools.length === 0) {
     const every = Array.from({ length: machines.count }, (_, index) => index + 1);
@@ -72,6 +78,16 @@ export function readPools(
     return [{ memory, vcpus, dataDisk, numbers: every, hypervisors: known, metadata: {} }];
   }
   return pools.map(({ counts: _, ...pool }, index) => ({ ...pool, numbers: numbers[index] ?? [] }));
+}
+
+/** The machines that keep what is to be kept are the first, at most three (components/taiga.ts), and their units want them by number. */
+function firstGap(
+  numbers: readonly number[],
+): { readonly missing: number; readonly instead: number; readonly members: number } | undefined {
+  const members = Math.min(3, numbers.length);
+  const kept = [...numbers].sort((one, other) => one - other).slice(0, members);
+  const at = kept.findIndex((number, index) => number !== index + 1);
+  return at < 0 ? undefined : { missing: at + 1, instead: kept[at] as number, members };
 }
 
 type Counts = { readonly count?: number; readonly first?: number };

@@ -24,9 +24,14 @@ const listings: Readonly<Record<Kind, string[]>> = {
 export const virsh = (uri: string, args: readonly string[]): Promise<{ stdout: string }> =>
   run("virsh", ["-c", uri, ...args]);
 
-/** Whether an object of this name belongs to the stack of this prefix: the prefix itself, or it and a number. */
-export const isOf = (prefix: string, name: string): boolean =>
-  name === prefix || (name.startsWith(`${prefix}-`) && /^\d+$/.test(name.slice(prefix.length + 1)));
+/**
+ * Whether an object belongs to the stack of this prefix: machines are named by it and a number, network and pool by it alone.
+ * The stack `dev-4` has a network taiga-dev-4, which is none of the stack `dev`, whose fourth machine is called the same.
+ */
+export const isOf = (prefix: string, { kind, name }: Pick<LibvirtObject, "kind" | "name">): boolean =>
+  kind === "network" || kind === "pool"
+    ? name === prefix
+    : name.startsWith(`${prefix}-`) && /^\d+$/.test(name.slice(prefix.length + 1));
 
 /** The names of what `virsh LISTING --name` lists. */
 export const namesOf = async (uri: string, listing: readonly string[]): Promise<string[]> =>

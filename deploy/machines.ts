@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { containerUri } from "../components/container-domain";
 import { asRoot } from "./as-root";
 import { onContainer } from "./container-machine";
-import { isOf, namesOf, virsh } from "./libvirt-objects";
+import { isOf, type Kind, namesOf, virsh } from "./libvirt-objects";
 import { answers } from "./libvirtd";
 import { run } from "./run";
 import type { StackSettings } from "./stack-file";
@@ -13,8 +13,8 @@ import type { Progress } from "./steps";
  * nothing to do then, since it has made them all. Who keeps a machine off on purpose keeps it off by `virsh`, not by this command.
  */
 export async function startMachines(place: StackSettings, progress: Progress): Promise<string> {
-  const named = async (uri: string, ...listing: string[]) =>
-    (await namesOf(uri, listing)).filter((name) => isOf(place.prefix, name));
+  const off = async (uri: string, kind: Kind, ...listing: string[]) =>
+    (await namesOf(uri, listing)).filter((name) => isOf(place.prefix, { kind, name }));
   const started: string[] = [];
   const start = async (what: string, name: string, how: () => Promise<unknown>) => {
     progress.say(`starting ${what} ${name}, which was off`);
@@ -24,14 +24,14 @@ export async function startMachines(place: StackSettings, progress: Progress): P
 
   // One that does not answer is the preview's to name, with the setting that it is from.
   for (const { uri } of place.hypervisors.filter((each) => answers(each.uri))) {
-    for (const name of await named(uri, "net-list", "--inactive"))
+    for (const name of await off(uri, "network", "net-list", "--inactive"))
       await start("network", name, () => virsh(uri, ["net-start", name]));
-    for (const name of await named(uri, "pool-list", "--inactive"))
+    for (const name of await off(uri, "pool", "pool-list", "--inactive"))
       await start("pool", name, () => virsh(uri, ["pool-start", name]));
-    for (const name of await named(uri, "list", "--state-shutoff"))
+    for (const name of await off(uri, "domain", "list", "--state-shutoff"))
       await start("machine", name, () => virsh(uri, ["start", name]));
   }
-  for (const name of await named(containerUri, "list", "--state-shutoff"))
+  for (const name of await off(containerUri, "container", "list", "--state-shutoff"))
     await start("machine", name, () => startContainer(join(place.pool, name), progress));
   return started.length === 0 ? "none to start" : `started ${started.join(", ")}`;
 }

@@ -2,7 +2,7 @@ import { freeNetwork, hostNetworks } from "../components/host-networks";
 import { defaults } from "../components/settings";
 import { type Cidr, overlaps, parseCidr } from "../nodes/cidr";
 import { claim, claimedNetworks, foreignClaim } from "./claims";
-import { isOf, libvirtObjects } from "./libvirt-objects";
+import { isOf, type LibvirtObject, libvirtObjects } from "./libvirt-objects";
 import type { StackSettings } from "./stack-file";
 
 interface Place {
@@ -24,18 +24,18 @@ export async function takePlace(wanted: StackSettings, stack: string): Promise<P
 /** Whether libvirt, the host's network or another stack already has what the stack would make. */
 async function isTaken(place: StackSettings, stack: string): Promise<boolean> {
   const { prefix, network, nat } = place;
-  const names = await takenNames(place);
+  const objects = await objectsThere(place);
   const wanted = parseCidr(network);
   return (
-    names.some((name) => isOf(prefix, name)) ||
+    objects.some((each) => isOf(prefix, each)) ||
     (nat && takenNetworks(stack).some((other) => overlaps(wanted, other)))
   );
 }
 
 /** A prefix and, for a network of libvirt's own, a /24 nobody on this host uses. A letter ends the prefix, so that no machine name looks like it. */
 async function freePlace(taken: StackSettings, stack: string): Promise<Place> {
-  const names = await takenNames(taken);
-  const busy = (prefix: string) => foreignClaim(prefix, stack) || names.some((name) => isOf(prefix, name));
+  const objects = await objectsThere(taken);
+  const busy = (prefix: string) => foreignClaim(prefix, stack) || objects.some((each) => isOf(prefix, each));
   const prefixes = [taken.prefix, ..."bcdefghijklmnopqrstuvwxyz"].map((letter, index) =>
     index === 0 ? letter : `${taken.prefix}-${letter}`,
   );
@@ -48,10 +48,8 @@ async function freePlace(taken: StackSettings, stack: string): Promise<Place> {
 }
 
 /** Where no libvirt answers there is nothing of ours yet. */
-const takenNames = async ({ hypervisors }: StackSettings): Promise<string[]> =>
-  (await Promise.all(hypervisors.map(({ uri }) => libvirtObjects([uri]).catch(() => []))))
-    .flat()
-    .map(({ name }) => name);
+const objectsThere = async ({ hypervisors }: StackSettings): Promise<LibvirtObject[]> =>
+  (await Promise.all(hypervisors.map(({ uri }) => libvirtObjects([uri]).catch(() => [])))).flat();
 
 const takenNetworks = (stack: string): Cidr[] => [
   ...hostNetworks(),

@@ -126,7 +126,7 @@ async function present(place: StackSettings): Promise<Found[]> {
 }
 
 const isThisStacks = (place: StackSettings, found: Found): boolean =>
-  found.kind === "volume" || isOf(place.prefix, found.name);
+  found.kind === "volume" || isOf(place.prefix, found);
 
 async function objectsOn(hypervisors: readonly Hypervisor[]): Promise<Found[]> {
   const nameOf = new Map(hypervisors.map(({ name, uri }) => [uri, name]));

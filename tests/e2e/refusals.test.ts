@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { dump, load } from "js-yaml";
+import { libvirtObjects } from "../../deploy/libvirt-objects";
 import { TestStack } from "../support/stack";
 
-/** Bad input meets the real preview: one error with field, value and remedy, no stack trace, nothing created. */
+/** Bad input meets a real update, which ends with its preview: one error with field, value and remedy, no stack trace, nothing made. */
 const config = {
   "taiga:machines": { count: 3, kind: "container" },
   "taiga:protectData": false,
@@ -154,26 +155,27 @@ describe("bad input", { timeout: 20 * 60_000 }, () => {
   });
 
   for (const refusal of refusals) {
-    it(`is refused at preview: ${refusal.what}`, async () => {
+    it(`is refused by the preview of an update: ${refusal.what}`, async () => {
       const document = load(settled) as { config: Record<string, unknown> };
       writeFileSync(stackFile, dump({ ...document, config: { ...document.config, ...refusal.config } }));
       const unit = refusal.unit && join(stack.directory, refusal.unit.file);
       const original = unit && readFileSync(unit, "utf8");
       if (unit && original && refusal.unit) writeFileSync(unit, refusal.unit.edit(original));
       try {
-        const preview = await stack.start("pulumi", [
-          "preview",
+        const update = await stack.start("pulumi", [
+          "up",
+          "--yes",
           "--stack",
           "e2er",
           "--non-interactive",
           "--color",
           "never",
         ]).finished;
-        assert.notEqual(preview.code, 0, preview.output);
-        for (const pattern of refusal.says) assert.match(preview.output, pattern);
-        assert.doesNotMatch(preview.output, /^\s+at .+:\d+:\d+\)?$/m, "a stack trace");
+        assert.notEqual(update.code, 0, update.output);
+        for (const pattern of refusal.says) assert.match(update.output, pattern);
+        assert.doesNotMatch(update.output, /^\s+at .+:\d+:\d+\)?$/m, "a stack trace");
         assert.doesNotMatch(
-          preview.output,
+          update.output,
           /property \S+ value/,
           "all of a value, before what is wrong with it",
         );
@@ -212,5 +214,12 @@ describe("bad input", { timeout: 20 * 60_000 }, () => {
       deployment: { resources?: unknown[] };
     };
     assert.equal(state.deployment.resources?.length ?? 0, 0);
+    const made = (await libvirtObjects()).filter(({ name }) => name.includes("e2er"));
+    assert.deepEqual(made, []);
+    for (const folder of ["/var/lib/taiga", "/opt"].filter((each) => existsSync(each)))
+      assert.deepEqual(
+        readdirSync(folder).filter((each) => each.includes("e2er")),
+        [],
+      );
   });
 });

@@ -93,7 +93,7 @@ describe("a cluster over two hypervisors", { timeout: 20 * 60_000 }, () => {
     const unrecorded = `${prefix}-4-data`;
     virsh(second.uri, "vol-create-as", prefix, unrecorded, "64M", "--format", "qcow2");
     virsh(second.uri, "net-destroy", prefix);
-    stack.write(".state/e2et.updating", "0\n");
+    stack.write(".state/e2et.updating", JSON.stringify({ others: [] }));
     const said = await stack.deploy();
     assert.match(said, new RegExp(`removed unrecorded volume ${unrecorded}`));
     assert.match(said, new RegExp(`started ${prefix}`));

@@ -37,7 +37,7 @@ describe("the program of a cluster over two hypervisors", () => {
       hypervisors: { east: "qemu+ssh://east.example.org/system", west: "qemu+tls://west.example.org/system" },
       link: { mode: "bridge", bridge: "br0", gateway: "10.52.0.254", entry: "taiga.example.org" },
       pools: {
-        db: { count: 2, memory: 4096, metadata: { disk: "ssd" } },
+        db: { count: 3, memory: 4096, metadata: { disk: "ssd" } },
         web: { count: 1, first: 11, hypervisors: ["west"], vcpus: 4 },
       },
     });
@@ -73,6 +73,7 @@ describe("the program of a cluster over two hypervisors", () => {
     assert.deepEqual(on("libvirt:index/domain:Domain"), {
       "taiga-two-1-domain": "east",
       "taiga-two-2-domain": "west",
+      "taiga-two-3-domain": "east",
       "taiga-two-11-domain": "west",
     });
     const volumes = on("libvirt:index/volume:Volume");
@@ -114,13 +115,14 @@ describe("the program of a cluster over two hypervisors", () => {
     assert.equal(membership?.inputs.address, "10.52.0.21");
     assert.deepEqual(
       membership?.inputs.members.map(({ address }: { address: string }) => address),
-      ["10.52.0.11", "10.52.0.12", "10.52.0.21"],
+      ["10.52.0.11", "10.52.0.12", "10.52.0.13", "10.52.0.21"],
     );
     assert.deepEqual(
       machines.map(({ name, hypervisor }) => [name, hypervisor]),
       [
         ["taiga-two-1", "qemu+ssh://east.example.org/system"],
         ["taiga-two-2", "qemu+tls://west.example.org/system"],
+        ["taiga-two-3", "qemu+ssh://east.example.org/system"],
         ["taiga-two-11", "qemu+tls://west.example.org/system"],
       ],
     );

@@ -50,11 +50,21 @@ describe("a lock left in the local backend", () => {
 const own = [{ name: "libvirt:uri", uri: "qemu:///system" }];
 
 describe("what a stack owns", () => {
-  it("has its prefix and nothing but a number after it", () => {
-    for (const name of ["taiga-dev", "taiga-dev-1", "taiga-dev-12"]) assert.ok(isOf("taiga-dev", name), name);
-    for (const name of ["taiga-dev-b", "taiga-dev-b-1", "taiga-developer", "my-taiga-dev-1"]) {
-      assert.ok(!isOf("taiga-dev", name), name);
+  it("is machines named by its prefix and nothing but a number after it", () => {
+    for (const kind of ["domain", "container"] as const) {
+      for (const name of ["taiga-dev-1", "taiga-dev-12"]) assert.ok(isOf("taiga-dev", { kind, name }), name);
+      for (const name of ["taiga-dev", "taiga-dev-b", "taiga-dev-b-1", "taiga-developer", "my-taiga-dev-1"])
+        assert.ok(!isOf("taiga-dev", { kind, name }), name);
     }
+  });
+
+  it("is a network and a pool named by its prefix, and not those of a stack whose name ends in a number", () => {
+    for (const kind of ["network", "pool"] as const) {
+      assert.ok(isOf("taiga-dev", { kind, name: "taiga-dev" }));
+      assert.ok(!isOf("taiga-dev", { kind, name: "taiga-dev-4" }));
+      assert.ok(isOf("taiga-dev-4", { kind, name: "taiga-dev-4" }));
+    }
+    assert.ok(!isOf("taiga-dev-4", { kind: "domain", name: "taiga-dev-4" }));
   });
 
   it("is recorded by kind and name", () => {

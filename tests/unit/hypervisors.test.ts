@@ -128,6 +128,16 @@ describe("the link between machines", () => {
       /^taiga:link\.gateway .*no machine gets/,
     ],
     [
+      "an entry that is the address which the stack would move itself",
+      { link: { mode: "route", bridge: "br0", entry: "10.77.0.5" } },
+      /^taiga:link\.entry is "10\.77\.0\.5"; write an address of 10\.77\.0\.0\/24 that no machine gets: .*taiga:entry/,
+    ],
+    [
+      "an entry that is a machine's",
+      { link: { entry: "10.77.0.11" } },
+      /^taiga:link\.entry is "10\.77\.0\.11"; write an address/,
+    ],
+    [
       "an entry that is a URL",
       { link: { ...bridge, entry: "http://x" } },
       /^taiga:link\.entry .*a name or an address/,

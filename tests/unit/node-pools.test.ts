@@ -148,6 +148,16 @@ describe("node pools", () => {
       /^taiga:pools\.b\.first makes machine 2 a second time, beside pool a; write 4/,
     ],
     [
+      "fewer than three machines before a gap",
+      { db: { count: 2 }, web: { count: 1, first: 11 } },
+      /^taiga:pools\.web\.first makes machine 11 and leaves out 3; write 3, or more .* machines 1 to 3 keep/,
+    ],
+    [
+      "a first machine that is not machine 1",
+      { db: { count: 1, first: 2 } },
+      /^taiga:pools\.db\.first makes machine 2 and leaves out 1; write 1, or/,
+    ],
+    [
       "more members than etcd wants",
       { a: { count: 5 }, b: { count: 2 } },
       /^taiga:pools have 7 machines.*at most 5/,
