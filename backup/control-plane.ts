@@ -1,6 +1,7 @@
 import type { FleetUnit } from "../provider/clients/fleet";
 import { FleetClient } from "../provider/clients/fleet";
 import type { Connection } from "../provider/connection";
+import { readRange } from "../provider/etcd/range";
 import { firstUsers, writtenWhileRunning } from "../provider/etcd/running";
 
 /** What etcd and fleet have that `pulumi up` does not make: keys and units of the user's own, Patroni's settings. */
@@ -60,8 +61,8 @@ export async function readControlPlane(
   connection: Connection,
   deployment: Deployment,
 ): Promise<ControlPlane> {
-  const { kvs } = await connection.etcd.run((etcd) => etcd.getAll().exec());
-  const keys = kvs.map(({ key, value, lease }) => ({
+  const found = await readRange((ask) => connection.etcd.run(ask), "");
+  const keys = found.map(({ key, value, lease }) => ({
     key: key.toString(),
     value: value.toString(),
     leased: lease !== "0",

@@ -1,14 +1,7 @@
 import { pathProblem, valueProblem } from "../../provider/etcd/check";
+import type { FoundKey } from "../../provider/etcd/range";
 import { firstUsers, writtenWhileRunning } from "../../provider/etcd/running";
 import { looksSecret } from "./secret";
-
-/** A key as etcd has it. */
-export interface FoundKey {
-  readonly key: Buffer;
-  readonly value: Buffer;
-  /** "0" for a key that stays until it is deleted. */
-  readonly lease: string;
-}
 
 /** Something in the cluster that no program text is written for, and why. */
 export interface LeftOut {

@@ -7,6 +7,7 @@ import {
   GRPCInvalidArgumentError,
 } from "etcd3";
 import { type Credentials, mintCertificate } from "../credentials";
+import { answerBytes } from "../etcd/limits";
 import { type Answer, type HttpMethod, requestJson } from "./etcd-http";
 import type { Machine, SshPool } from "./ssh";
 
@@ -116,7 +117,10 @@ export class EtcdClients {
       },
       dialTimeout: 10_000,
       // Every member's certificate names localhost; an address is no server name in TLS.
-      grpcOptions: { "grpc.ssl_target_name_override": "localhost" },
+      grpcOptions: {
+        "grpc.ssl_target_name_override": "localhost",
+        "grpc.max_receive_message_length": answerBytes, // by itself grpc takes 4 MiB
+      },
       defaultCallOptions: () => ({ deadline: Date.now() + 30_000 }),
     });
   }

@@ -1,5 +1,5 @@
 import { isKnown } from "../unknown";
-import { mostBytes } from "./swap";
+import { mostBytes } from "./limits";
 
 /** What is wrong with a path of etcd; undefined when nothing is, or when it is not known yet. */
 export function pathProblem(path: unknown, what: string, example: string): string | undefined {

@@ -1,4 +1,5 @@
 import type { Etcd3 } from "etcd3";
+import { mostBytes, mostKeys } from "./limits";
 
 /** What a key should become. */
 export interface Wish {
@@ -26,10 +27,6 @@ export interface Seen {
   readonly looked: boolean;
 }
 
-/** etcd's default --max-txn-ops, for comparisons and for operations. */
-const mostKeys = 128;
-/** etcd refuses requests of more than 1.5 MiB; the rest is room for the transaction around the values. */
-export const mostBytes = 1024 * 1024;
 /** Each further one means that somebody wrote between our look and our write. */
 const attempts = 5;
 

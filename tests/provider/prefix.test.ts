@@ -7,6 +7,7 @@ import type { Etcd3 } from "etcd3";
 import { Connection } from "../../provider/connection";
 import { readDirectory } from "../../provider/etcd/directory";
 import * as prefix from "../../provider/etcd/prefix-provider";
+import { readRange } from "../../provider/etcd/range";
 import { TestEtcd } from "../support/etcd";
 
 const many = (count: number, value: string): Record<string, string> =>
@@ -126,6 +127,46 @@ describe("etcd.Prefix", { timeout: 5 * 60_000 }, () => {
     const state = await made("/p/big", many(6, "x".repeat(500_000)));
     assert.equal(Object.keys(await under("/p/big")).length, 6);
     await prefix.delete("/p/big", state);
+  });
+
+  it("reads and deletes, twice too, values that together are more than grpc takes by itself", async () => {
+    const value = "x".repeat(1024 * 1024);
+    const state = await made("/p/huge", many(6, value));
+    const { inputs } = await prefix.read("/p/huge", state);
+    assert.deepEqual(inputs?.values, state.values);
+    // Deletes have no bytes of values, so all are one transaction; refused, it answers with every value.
+    await other.put("/p/huge/k5").value("theirs");
+    await assert.rejects(
+      prefix.delete("/p/huge", state),
+      /^Error: \/p\/huge\/k5 was changed by somebody else/,
+    );
+    await other.delete().key("/p/huge/k5");
+    await prefix.delete("/p/huge", state);
+    await prefix.delete("/p/huge", state); // once more, as after an interrupt
+    assert.deepEqual(await under("/p/huge"), {});
+  });
+
+  it("has neighbours that are read with it in pages, as they were at one moment", async () => {
+    const values = many(300, "x".repeat(20_000)); // 6 MB, in three pages
+    const state = await made("/p/pages", values);
+    await other.put("/p/pages0").value("theirs");
+    let asked = 0;
+    const found = await readRange(async (ask) => {
+      asked += 1;
+      if (asked === 2) await other.put("/p/pages/k99").value("later");
+      return connection.etcd.run(ask);
+    }, "/p/pages/");
+    assert.equal(asked, 3);
+    const sorted = Object.keys(values).sort();
+    assert.deepEqual(
+      found.map(({ key }) => key.toString()),
+      sorted.map((name) => `/p/pages/${name}`),
+    );
+    assert.ok(found.every(({ value, lease }) => value.length === 20_000 && lease === "0"));
+    const all = await readRange((ask) => connection.etcd.run(ask), "");
+    for (const key of ["/ready", "/p/pages/k0", "/p/pages0"])
+      assert.ok(all.some((each) => each.key.toString() === key));
+    await prefix.delete("/p/pages", (await prefix.read("/p/pages", state)).props as prefix.PrefixState);
   });
 
   it("tells the engine what is written when a later transaction is refused, and no secret of what is left", async () => {

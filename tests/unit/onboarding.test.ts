@@ -3,11 +3,12 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { declaredIn } from "../../deploy/onboarding/declared";
-import { type FoundKey, groupKeys } from "../../deploy/onboarding/keys";
+import { groupKeys } from "../../deploy/onboarding/keys";
 import { writeProgram } from "../../deploy/onboarding/program";
 import { looksSecret } from "../../deploy/onboarding/secret";
 import { groupUnits } from "../../deploy/onboarding/units";
 import type { FleetUnit } from "../../provider/clients/fleet";
+import type { FoundKey } from "../../provider/etcd/range";
 import { readOptions } from "../../provider/fleet/unit-file";
 
 const key = (name: string, value = "v", lease = "0"): FoundKey => ({
