@@ -1,5 +1,6 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { configured } from "../configured";
+import { difference } from "../difference";
 import { failures } from "../failures";
 import { pathProblem, valueProblem } from "./check";
 import { look, type Run, swap } from "./swap";
@@ -36,11 +37,7 @@ export async function check(_olds: KeyInputs, news: KeyInputs): Promise<dynamic.
 }
 
 export async function diff(_id: string, old: KeyState, news: KeyInputs): Promise<dynamic.DiffResult> {
-  const replaces = old.key === news.key ? [] : ["key"];
-  return {
-    changes: replaces.length > 0 || old.value !== news.value,
-    replaces,
-  };
+  return difference(old.key === news.key ? [] : ["key"], old.value !== news.value);
 }
 
 export async function create(inputs: KeyInputs): Promise<dynamic.CreateResult<KeyState>> {

@@ -1,5 +1,6 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { configured } from "../configured";
+import { difference } from "../difference";
 import { failures } from "../failures";
 import { isKnown } from "../unknown";
 import { pathProblem, valueProblem } from "./check";
@@ -56,11 +57,8 @@ const isMap = (values: unknown): values is Readonly<Record<string, unknown>> =>
 const keyOf = (prefix: string, name: string): string => `${prefix}/${name}`;
 
 export async function diff(_id: string, old: PrefixState, news: PrefixInputs): Promise<dynamic.DiffResult> {
-  const replaces = old.prefix === news.prefix ? [] : ["prefix"];
-  return {
-    changes: replaces.length > 0 || !isMap(news.values) || changed(old.values, news.values).length > 0,
-    replaces,
-  };
+  const differs = !isMap(news.values) || changed(old.values, news.values).length > 0;
+  return difference(old.prefix === news.prefix ? [] : ["prefix"], differs);
 }
 
 /** Names that are new, gone or have another value. */

@@ -1,6 +1,7 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { type DesiredState, desiredStates, FleetClient, type FleetUnit } from "../clients/fleet";
 import { configured } from "../configured";
+import { difference } from "../difference";
 import { isKnown } from "../unknown";
 import { look } from "./gate/readings";
 import { untilActive } from "./gate/until-active";
@@ -62,10 +63,8 @@ const sameOptions = (one: string, other: string): boolean =>
   (isKnown(one) && isKnown(other) && JSON.stringify(readOptions(one)) === JSON.stringify(readOptions(other)));
 
 export async function diff(_id: string, old: UnitInputs, news: UnitInputs): Promise<dynamic.DiffResult> {
-  const replaces = old.name === news.name ? [] : ["name"];
-  const changes =
-    replaces.length > 0 || !sameOptions(old.content, news.content) || old.desiredState !== news.desiredState;
-  return { changes, replaces };
+  const differs = !sameOptions(old.content, news.content) || old.desiredState !== news.desiredState;
+  return difference(old.name === news.name ? [] : ["name"], differs);
 }
 
 const isOf = (there: FleetUnit, content: string): boolean =>

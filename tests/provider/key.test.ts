@@ -74,8 +74,9 @@ describe("etcd.Key", { timeout: 5 * 60_000 }, () => {
     await other.put("/t/read").value("drifted");
     const seen = await key.read("/t/read", state);
     assert.equal(seen.props?.value, "drifted");
-    const { changes } = await key.diff("/t/read", seen.props as typeof state, { key: "/t/read", value: "1" });
-    assert.equal(changes, true);
+    assert.equal(seen.inputs?.value, "drifted", "which the engine compares with the program's");
+    const found = await key.diff("/t/read", seen.props as typeof state, { key: "/t/read", value: "1" });
+    assert.deepEqual(found, { replaces: [] });
     await other.delete().key("/t/read");
     assert.deepEqual(await key.read("/t/read", state), {});
   });

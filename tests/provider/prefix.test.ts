@@ -106,7 +106,7 @@ describe("etcd.Prefix", { timeout: 5 * 60_000 }, () => {
     assert.deepEqual(seen.inputs?.values, { a: "drifted", c: "1" });
     const now = seen.props as prefix.PrefixState;
     const wanted = { prefix: "/p/drift", values: state.values };
-    assert.equal((await prefix.diff("/p/drift", now, wanted)).changes, true);
+    assert.deepEqual(await prefix.diff("/p/drift", now, wanted), { replaces: [] });
     await update(now, state.values);
     assert.deepEqual(await under("/p/drift"), { "/p/drift/a": "1", "/p/drift/b": "1", "/p/drift/c": "1" });
     await other.delete().prefix("/p/drift/");

@@ -137,12 +137,37 @@ ${statements}`);
     await unchanged();
   });
 
+  it("goes on with a prefix of which only some is written, after a refresh too", async () => {
+    const prefix = (value: string) =>
+      declare(`const values = Object.fromEntries(Array.from({ length: 300 }, (_, index) => ["k" + index, "${value}"]));
+new etcd.Prefix("half", { prefix: "/t/half", values }, within);`);
+    prefix("1");
+    await put("/t/half/k290", "theirs");
+    await assert.rejects(up(), /k290 exists already/);
+    assert.equal(await get("/t/half/k0"), "1");
+    await cluster.connection.etcd.run((etcd) => etcd.delete().key("/t/half/k290"));
+    await up();
+    assert.equal(await get("/t/half/k290"), "1");
+    await unchanged();
+    prefix("2");
+    await put("/t/half/k290", "theirs");
+    await assert.rejects(up(), /k290 was changed by somebody else/);
+    await cluster.stack.pulumi("refresh", "--yes");
+    await up();
+    assert.deepEqual([await get("/t/half/k0"), await get("/t/half/k290")], ["2", "2"]);
+    await unchanged();
+  });
+
   it("has resources that take Pulumi's options as any other does", async () => {
     const keys = (value: string, renamed = "") =>
       declare(`const key = (name: string, options: pulumi.CustomResourceOptions) =>
   new etcd.Key(name, { key: "/t/" + name, value: ${JSON.stringify(value)} }, { ...within, ...options });
 key("ignored", { ignoreChanges: ["value"] });
 key("replaced", {});
+key("remade", { replaceOnChanges: ["value"] });
+new etcd.Prefix("folder", { prefix: "/t/folder", values: { a: ${JSON.stringify(value)}, b: "1" } }, { ...within, replaceOnChanges: ["values.a"] });
+new fleet.Unit("remade.service", { name: "remade.service", content: "[Service]\\nExecStart=/bin/sleep ${value}000000\\n" },
+  { ...within, replaceOnChanges: ["content"] });
 ${
   renamed ||
   `key("protected", { protect: true });
@@ -154,7 +179,13 @@ key("protected", { protect: false });`;
     keys("1");
     await up();
     keys("2");
-    assert.deepEqual(await steps(), ["update protected", "update replaced", "update retained"]);
+    assert.deepEqual(await steps(), [
+      ...["replace folder", "replace remade", "replace remade.service"],
+      ...["update protected", "update replaced", "update retained"],
+    ]);
+    const preview = await cluster.stack.pulumi("preview", "--diff");
+    assert.match(preview, /~ value\s*: "1" => "2"/);
+    assert.match(preview, /~ a\s*: "1" => "2"/);
     // Made before the old one is deleted, it would find the key taken.
     await cluster.stack.pulumi("up", "--yes", "--skip-preview", "--target-replace", "**etcd:Key::replaced");
     assert.deepEqual([await get("/t/replaced"), await get("/t/protected")], ["2", "1"], "the target alone");
@@ -162,6 +193,9 @@ key("protected", { protect: false });`;
     assert.equal(await get("/t/replaced"), "2", "an unchanged one is there after it, too");
     await up();
     assert.deepEqual([await get("/t/ignored"), await get("/t/protected")], ["1", "2"]);
+    assert.deepEqual([await get("/t/remade"), await get("/t/folder/a")], ["2", "2"]);
+    assert.match((await contents("remade.service"))[0] ?? "", /sleep 2000000/);
+    await unchanged();
     await assert.rejects(
       cluster.stack.pulumi("destroy", "--yes", "--skip-preview", "--target", "**etcd:Key::protected"),
       /protected/,
