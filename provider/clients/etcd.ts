@@ -22,6 +22,16 @@ const refusals = [
 /** Somebody's rights changed while it was asked. */
 const isOvertaken = (error: unknown): boolean => /revision of auth store is old/.test(String(error));
 
+/** Its message names the machines. */
+class NoneAnswers extends Error {}
+
+const portOf = ({ etcdPort = 2379 }: Machine): number => etcdPort;
+
+const list = (machines: readonly Machine[]): string =>
+  machines.map((machine) => `${machine.name} (${machine.address}:${portOf(machine)})`).join(", ");
+
+const lookAt = "look at `systemctl status etcd` there (npm run ssh -- MACHINE)";
+
 /** etcd v3 clients over TLS, with a certificate minted in memory; through ssh where the network is not routable. */
 export class EtcdClients {
   #all: Promise<Etcd3> | undefined;
@@ -33,6 +43,8 @@ export class EtcdClients {
     private readonly machines: readonly Machine[],
     private readonly credentials: Credentials,
     private readonly ssh: SshPool,
+    /** How long an operation is run again. */
+    private readonly patienceSeconds = 60,
   ) {}
 
   /** One client over every machine that answers now; it goes on with another when one stops answering. */
@@ -47,20 +59,43 @@ export class EtcdClients {
   /**
    * Runs an operation that may be repeated, again for about a minute when its member stops, the leader changes or a
    * connection breaks in the middle of it.
+   * @throws Error after that, with etcd's last word and which machines' members answer.
    */
   async run<T>(operation: (etcd: Etcd3) => PromiseLike<T>): Promise<T> {
-    const until = Date.now() + 60_000;
+    const until = Date.now() + this.patienceSeconds * 1000;
     for (;;) {
       const opened = this.client();
       try {
         return await operation(await opened);
       } catch (error) {
         if (refusals.some((refusal) => error instanceof refusal) && !isOvertaken(error)) throw error;
-        if (Date.now() > until) throw new Error(`etcd, tried for 60 s: ${(error as Error).message}`);
+        if (Date.now() > until) throw await this.#inVain(error as Error);
         this.#forget(opened);
         await sleep(1_000);
       }
     }
+  }
+
+  async #inVain(last: Error): Promise<Error> {
+    const tried = `etcd, tried for ${this.patienceSeconds} s: ${last.message}`;
+    if (last instanceof NoneAnswers) return new Error(tried);
+    const answers = await Promise.all(this.machines.map((machine) => this.#answers(machine)));
+    const those = (whether: boolean) => this.machines.filter((_, index) => answers[index] === whether);
+    const [there, silent] = [list(those(true)), list(those(false))];
+    const seen = [...(there ? [`${there} answered`] : []), ...(silent ? [`${silent} did not answer`] : [])];
+    return new Error(`${tried}; ${seen.join(", ")}; ${lookAt}`);
+  }
+
+  /** Whether a machine's member says within 10 s as much as its version, for which it needs no other. */
+  #answers(machine: Machine): Promise<boolean> {
+    const asked = async () => {
+      const [host, certificate] = await Promise.all([this.#endpoint(machine), this.#own()]);
+      if (!host) return false;
+      const identity = { ca: this.credentials.caCertificate, ...certificate };
+      await requestJson(new URL("/version", host), identity, { method: "GET" });
+      return true;
+    };
+    return Promise.race([asked().catch(() => false), sleep(10_000, false, { ref: false })]);
   }
 
   /** The next caller gets a new client, over the machines that answer then; calls under way end with the old one. */
@@ -97,12 +132,7 @@ export class EtcdClients {
   async #answering(machines: readonly Machine[]): Promise<string[]> {
     const hosts = await Promise.all(machines.map((machine) => this.#endpoint(machine)));
     const answering = hosts.filter((host) => host !== undefined);
-    if (answering.length === 0) {
-      throw new Error(
-        `etcd: none of ${machines.map(({ name, address }) => `${name} (${address}:2379)`).join(", ")} answers; ` +
-          "look at `systemctl status etcd` there (npm run ssh -- MACHINE)",
-      );
-    }
+    if (answering.length === 0) throw new NoneAnswers(`etcd: none of ${list(machines)} answers; ${lookAt}`);
     return answering;
   }
 
@@ -126,7 +156,7 @@ export class EtcdClients {
   }
 
   async #endpoint(machine: Machine): Promise<string | undefined> {
-    const port = machine.etcdPort ?? 2379;
+    const port = portOf(machine);
     const seen = await reach(machine.address, port);
     if (seen === "open") return `https://${machine.address}:${port}`;
     if (seen === "refused") return undefined;
