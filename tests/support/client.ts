@@ -86,9 +86,13 @@ export class Client {
     return JSON.parse(text) as T;
   }
 
-  /** Opens a websocket; what comes are frames (RFC 6455), here short enough to be read as they are. */
-  websocket(path: string): Promise<Duplex> {
-    return new Promise((done, fail) => {
+  /**
+   * Opens a websocket; what comes are frames (RFC 6455), here short enough to be read as they are.
+   * @throws Error with the status of an answer that opens none
+   */
+  async websocket(path: string, timeoutSeconds = 60): Promise<Duplex> {
+    let patience: NodeJS.Timeout | undefined;
+    const opened = new Promise<Duplex>((done, fail) => {
       const asking = request(new URL(path, this.url), {
         ca: this.#ca,
         agent: false,
@@ -100,10 +104,15 @@ export class Client {
         },
       });
       asking.once("upgrade", (_response, socket) => done(socket));
-      asking.once("response", ({ statusCode }) => fail(new Error(`no websocket: ${statusCode}`)));
+      asking.once("response", ({ statusCode }) => asking.destroy(new Error(`no websocket: ${statusCode}`)));
       asking.once("error", fail);
+      patience = setTimeout(
+        () => asking.destroy(new Error(`no websocket within ${timeoutSeconds} s`)),
+        timeoutSeconds * 1000,
+      );
       asking.end();
     });
+    return opened.finally(() => clearTimeout(patience));
   }
 
   close(): void {

@@ -44,6 +44,31 @@ export const reads: Kind = {
   ask: (client, _subject, timeoutSeconds) => client.ask("/api/v1/projects", { timeoutSeconds }),
 };
 
+/** A page and what it reads first, which the front writes from its environment when it starts. */
+export const pages: Kind = {
+  name: "pages",
+  success: 200,
+  pause: 200,
+  ask: async (client, _subject, timeoutSeconds) => {
+    const page = await client.ask("/", { timeoutSeconds });
+    if (page.status !== 200) return page;
+    const settings = await client.ask("/conf.json", { timeoutSeconds });
+    if (settings.status === 200) JSON.parse(settings.text);
+    return settings;
+  },
+};
+
+/** A websocket, opened anew each time: one that is open ends with its instance, and its user opens another. */
+export const websockets: Kind = {
+  name: "websockets",
+  success: 101,
+  pause: 200,
+  ask: async (client, _subject, timeoutSeconds) => {
+    (await client.websocket("/events", timeoutSeconds)).destroy();
+    return { status: 101, text: "", fingerprint: "" };
+  },
+};
+
 export const attachments = "/api/v1/userstories/attachments";
 
 /** What is in the file of this name: 32 KiB that no other has. */
@@ -79,3 +104,31 @@ export const uploads: Kind = {
     return found;
   },
 };
+
+/** Milliseconds for which a token is used: less than protected takes it (`MAX_AGE`, 360 s). */
+const tokenAge = 60_000;
+
+/** Reads a file of its own again and again, by the URL and token that the API gave with it; each minute another. */
+export function mediaReads(): Kind {
+  let own = { given: 0, name: "", path: "" };
+  return {
+    name: "media reads",
+    success: 200,
+    ask: async (client, subject, timeoutSeconds) => {
+      if (Date.now() - own.given > tokenAge) {
+        const uploaded = await client.ask(attachments, {
+          method: "POST",
+          body: uploadOf(subject),
+          timeoutSeconds,
+        });
+        if (uploaded.status !== uploads.success) return uploaded;
+        const { pathname, search } = new URL((JSON.parse(uploaded.text) as { url: string }).url);
+        own = { given: Date.now(), name: subject, path: pathname + search };
+      }
+      const { name, path } = own;
+      const read = await client.ask(path, { timeoutSeconds });
+      if (read.status === 200 && read.text !== contentOf(name)) throw new Error(`another file than ${name}`);
+      return read;
+    },
+  };
+}

@@ -21,6 +21,8 @@ export interface Attempt {
   /** HTTP status, or why there is none. */
   readonly answer: number | string;
   readonly succeeded: boolean;
+  /** Of one that failed: the beginning of the answer's text, or the error's message. */
+  readonly says?: string;
 }
 
 export interface LedgerOptions {
@@ -65,14 +67,16 @@ export class Ledger {
       const subject = `${this.name} ${this.#number}`;
       const begun = Date.now();
       let answer: number | string;
+      let says: string;
       try {
-        answer = (await kind.ask(client, subject, timeoutSeconds)).status;
+        ({ status: answer, text: says } = await kind.ask(client, subject, timeoutSeconds));
       } catch (error) {
-        answer = (error as Error).name;
+        ({ name: answer, message: says } = error as Error);
       }
+      const ended = Date.now();
       const succeeded = answer === kind.success;
-      const attempt = { what: kind.name, subject, begun, ended: Date.now(), answer, succeeded };
-      this.attempts.push(attempt);
+      const attempt = { what: kind.name, subject, begun, ended, answer, succeeded };
+      this.attempts.push(succeeded ? attempt : { ...attempt, says: says.slice(0, 200) });
       if (succeeded) acknowledged.push(attempt);
       await sleep((kind.pause ?? 100) * this.#slower);
     }
