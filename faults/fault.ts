@@ -4,7 +4,7 @@ import type { Cluster } from "./cluster";
 export interface Fault {
   readonly name: string;
   readonly says: string;
-  /** Nobody promises how soon requests do well after it: all machines are gone at once. */
+  /** Nobody promises how soon requests do well after it: all machines are gone at once, or it is a change that takes its time. */
   readonly spared?: boolean;
   /** It takes one machine's power away: the one that leads something, or one whatever it leads. */
   readonly power?: "of a leader" | "of a machine";

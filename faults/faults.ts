@@ -115,7 +115,7 @@ const destroyed: Fault = {
   },
 };
 
-/** All that `npm run faults` does to a cluster, in this order. */
+/** What `npm run faults` has strike a cluster, in this order. */
 export const faults: readonly Fault[] = [
   numbered(1),
   numbered(2),

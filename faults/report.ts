@@ -10,12 +10,13 @@ const seconds = (value: number | null): string => (value === null ? "never" : `$
 /** Fault by fault, as text in columns. */
 export function table(results: readonly Result[]): string {
   const rows = [
-    ["fault", "machines", "reads back", "writes back", "failed", "acknowledged", "lost"],
+    ["fault", "machines", "reads back", "writes back", "longest stall", "failed", "acknowledged", "lost"],
     ...results.map((each) => [
       each.fault,
       each.kind,
       seconds(each.readsBackSeconds),
       seconds(each.writesBackSeconds),
+      each.longestStallSeconds === undefined ? "" : seconds(each.longestStallSeconds),
       String(each.failedRequests),
       String(each.acknowledged),
       String(each.lost),

@@ -9,6 +9,8 @@ export interface Result {
   readonly readsBackSeconds: number | null;
   readonly writesBackSeconds: number | null;
   readonly failedRequests: number;
+  /** The longest time in which no request of some kind did well, until the fault was put right. Older lines have none. */
+  readonly longestStallSeconds?: number;
   /** Writes of every kind that were acknowledged. */
   readonly acknowledged: number;
   /** Of these, what the cluster does not have when it is whole again. */

@@ -9,16 +9,19 @@ import type { Fault } from "./fault";
 import { faults } from "./faults";
 import { type MatrixOptions, matrix } from "./matrix";
 import { draw, save, table } from "./report";
+import { rolls } from "./rolls";
 
-const width = Math.max(...faults.map(({ name }) => name.length));
-const listing = faults.map(({ name, says }) => `  ${name.padEnd(width)}  ${says}`).join("\n");
+const all: readonly Fault[] = [...faults, ...rolls];
+const width = Math.max(...all.map(({ name }) => name.length));
+const listing = all.map(({ name, says }) => `  ${name.padEnd(width)}  ${says}`).join("\n");
 
 const usage = `usage: npm run faults [-- [--kind container|emulated|kvm] [--only NAME[,NAME]] [--list]]
 
-Makes a cluster, writes to it without a pause, and lets one fault after another strike it. Each time it waits until the
-cluster is whole, and counts what was acknowledged and is not there. Prints a table; writes faults/results.json and, when
-every fault was tried, faults/timeline-KIND.svg. It fails when a write is lost, when two lead at once, when reads, writes or
-the scheduler take longer than promised, or when the cluster is not as declared afterwards. The faults:
+Makes a cluster, writes to it without a pause, lets one fault after another strike it, and rolls changes through it. Each time
+it waits until the cluster is whole, and counts what was acknowledged and is not there. Prints a table; writes
+faults/results.json and, when all was tried, faults/timeline-KIND.svg. It fails when a write is lost, when two lead at once,
+when after a fault reads, writes or the scheduler take longer than promised, or when the cluster is not as declared
+afterwards. The faults, and what is rolled:
 
 ${listing}
 
@@ -30,14 +33,14 @@ ${listing}
 `;
 
 function chosenOf(only: string | undefined): readonly Fault[] {
-  if (only === undefined) return faults;
+  if (only === undefined) return all;
   const wanted = only.split(",").map((name) => name.trim());
-  const unknown = wanted.filter((name) => !faults.some((fault) => name && fault.name.startsWith(name)));
+  const unknown = wanted.filter((name) => !all.some((fault) => name && fault.name.startsWith(name)));
   if (unknown.length > 0)
     throw new Error(
-      `--only ${unknown.join(", ")}: no such fault; write one of ${faults.map(({ name }) => name).join(", ")}`,
+      `--only ${unknown.join(", ")}: no such fault; write one of ${all.map(({ name }) => name).join(", ")}`,
     );
-  return faults.filter(({ name }) => wanted.some((each) => name.startsWith(each)));
+  return all.filter(({ name }) => wanted.some((each) => name.startsWith(each)));
 }
 
 function parse(): MatrixOptions | string {
@@ -90,7 +93,7 @@ async function main(): Promise<void> {
       if (outcome.broken.length > 0) say(`${fault}: every request is in ${file}`);
     },
   });
-  if (options.faults.length === faults.length && outcomes.length === faults.length) draw(outcomes);
+  if (options.faults.length === all.length && outcomes.length === all.length) draw(outcomes);
   console.log(`\n${table(outcomes.map(({ result }) => result))}`);
   const broken = outcomes.flatMap((each) => each.broken.map((what) => `${each.result.fault}: ${what}`));
   for (const each of broken) console.error(each);

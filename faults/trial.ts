@@ -82,6 +82,11 @@ export async function trial(
     .map(({ name }) => back(({ what }) => what === name))
     .reduce((one, other) => (one === undefined || other === undefined ? undefined : Math.max(one, other)));
   const readsBack = back(({ what }) => what === reads.name);
+  const stall = Math.max(
+    ...kinds.map(({ name }) =>
+      longestStall(attempts.filter(({ what, begun }) => what === name && begun < healed)),
+    ),
+  );
   const lost = await ledger.lost(cluster.gateway);
   const result = {
     fault: fault.name,
@@ -89,16 +94,12 @@ export async function trial(
     readsBackSeconds: rounded(readsBack),
     writesBackSeconds: rounded(writes),
     failedRequests: attempts.filter(({ succeeded }) => !succeeded).length,
+    longestStallSeconds: Number(stall.toFixed(1)),
     acknowledged: ledger.acknowledged,
     lost: lost.length,
   };
   const read = readTicks(ticks).filter(({ at }) => at > struck - before * 1000);
   const silence = longestSilence(read, struck, whole);
-  const stall = Math.max(
-    ...kinds.map(({ name }) =>
-      longestStall(attempts.filter(({ what, begun }) => what === name && begun < healed)),
-    ),
-  );
   const broken = [
     ...lost.map((each) => `lost: ${each.what}, ${told(each, struck)}`),
     ...(watch.sightings.length > 0 ? [] : ["no database was ever seen that accepts writes"]),

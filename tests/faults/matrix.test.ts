@@ -15,7 +15,7 @@ const notSlow = (each: string) => !each.endsWith("are promised");
 /** The machines that lead something come first: those that led nothing are left. */
 const leadersFirst = [...faults].sort((one, other) => Number(isAny(one)) - Number(isAny(other)));
 
-/** Every fault of `npm run faults`, once, on container machines. */
+/** Every fault of `npm run faults`, once, on container machines; not what it rolls. */
 describe("a cluster under load", { timeout: 30 * 60_000 }, () => {
   let outcomes: Outcome[];
   const told: Outcome[] = [];

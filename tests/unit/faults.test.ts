@@ -122,14 +122,18 @@ describe("the report of faults", () => {
     readsBackSeconds: 12.25,
     writesBackSeconds: null,
     failedRequests: 7,
+    longestStallSeconds: 12,
     acknowledged: 400,
     lost: 0,
   };
 
   it("is a table, in which what never came back says so", () => {
     const [head, row] = table([result]).split("\n");
-    assert.match(head ?? "", /^fault +machines +reads back +writes back +failed +acknowledged +lost$/);
-    assert.match(row ?? "", /^power cut +container +12\.3 s +never +7 +400 +0$/);
+    assert.match(
+      head ?? "",
+      /^fault +machines +reads back +writes back +longest stall +failed +acknowledged +lost$/,
+    );
+    assert.match(row ?? "", /^power cut +container +12\.3 s +never +12\.0 s +7 +400 +0$/);
   });
 
   it("lays new results over earlier ones of the same fault and kind", () => {
