@@ -75,7 +75,8 @@ export async function removeObject({ kind, name, uri }: LibvirtObject): Promise<
     await attempt("net-destroy", name);
     await virsh(uri, ["net-undefine", name]);
   } else if (kind === "pool") {
-    for (const path of await volumes(name, uri)) {
+    // One whose folder is gone does not start, and has no volumes.
+    for (const path of await volumes(name, uri).catch(() => [])) {
       await attempt("vol-delete", basename(path), "--pool", name);
     }
     await attempt("pool-destroy", name);
