@@ -14,6 +14,7 @@ import { digest } from "./digest";
 import { type Hypervisor, soleHypervisor } from "./hypervisors";
 import { Machine, type MachineTransforms } from "./machine";
 import type { MachineKind } from "./machine-settings";
+import { makeupOf } from "./makeup";
 import { ClusterNetwork, type ClusterNetworkArgs } from "./network";
 import { type NodePool, placements } from "./node-pools";
 import type { Settings } from "./settings";
@@ -66,12 +67,22 @@ export class Cluster extends pulumi.ComponentResource {
     this.floating = settings.link.entry === undefined;
     this.entry = settings.link.entry ?? planned.entry;
     const members = planned.machines.map((machine) => ({ name: machine.name, address: machine.address }));
+    const described = planned.machines.map((machine, at) => {
+      const place = placed[at] as (typeof placed)[number];
+      const ignition = pulumi.secret(
+        args.credentials.apply((text) =>
+          ignitionOf(parseCredentials(text), machine, planned, settings, place.pool, kind === "emulated"),
+        ),
+      );
+      return { name: machine.name, machine, placed: place, ignition };
+    });
     const configuration = new cluster.Configuration(
       name,
       {
         prefix: settings.prefix,
         machines: members.map((machine) => machine.name),
         protectData: args.protectData ?? true,
+        makeup: makeupOf(kind, settings.machines.image, described),
       },
       { parent: this, deletedWith: this },
     );
@@ -94,8 +105,7 @@ export class Cluster extends pulumi.ComponentResource {
         return { ...each, within, network };
       });
     const memberships: cluster.Membership[] = [];
-    this.machines = planned.machines.map((machine, at) => {
-      const { pool, hypervisor } = placed[at] as (typeof placed)[number];
+    this.machines = described.map(({ machine, placed: { pool, hypervisor }, ignition }, at) => {
       const on = hypervisors.find((each) => each.name === hypervisor) as (typeof hypervisors)[number];
       const made = new Machine(
         machine.name,
@@ -107,11 +117,7 @@ export class Cluster extends pulumi.ComponentResource {
           pool: settings.pool,
           libvirt: on.uri,
           image: settings.machines.image,
-          ignition: pulumi.secret(
-            args.credentials.apply((text) =>
-              ignitionOf(parseCredentials(text), machine, planned, settings, pool, kind === "emulated"),
-            ),
-          ),
+          ignition,
           protectData: args.protectData ?? true,
           ...(transform?.machine ? { transform: transform.machine } : {}),
         },

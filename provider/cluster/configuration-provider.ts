@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { failures } from "../failures";
+import { changeOfMakeup, type Makeups } from "./makeup";
 import { changeOfShape } from "./shape";
 
 export interface ConfigurationInputs {
@@ -7,6 +9,8 @@ export interface ConfigurationInputs {
   /** Names of the machines. */
   readonly machines: readonly string[];
   readonly protectData: boolean;
+  /** Not in the state of a cluster made before there was this field. */
+  readonly makeup?: Makeups;
 }
 
 /**
@@ -35,19 +39,23 @@ export async function check(
   };
 }
 
-/** Says in a preview what a cluster that grows or shrinks will do, in order. */
+/** Says in a preview, in order, what a cluster will do that grows or shrinks, or whose machines are made of something else. */
 export async function diff(
   _id: string,
   old: ConfigurationInputs,
   news: ConfigurationInputs,
 ): Promise<dynamic.DiffResult> {
-  const change = changeOfShape(old.machines ?? news.machines, news.machines);
-  if (change) console.error(change);
+  const changes = [
+    changeOfMakeup(old.makeup ?? {}, news.makeup ?? {}),
+    changeOfShape(old.machines ?? news.machines, news.machines),
+  ];
+  for (const change of changes) if (change) console.error(change);
   return {
     changes:
       old.prefix !== news.prefix ||
       old.protectData !== news.protectData ||
-      old.machines?.join() !== news.machines.join(),
+      old.machines?.join() !== news.machines.join() ||
+      !isDeepStrictEqual(old.makeup, news.makeup),
     replaces: [],
   };
 }

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic";
+import type { Makeup } from "./makeup";
 
 export interface ConfigurationArgs {
   /** Begins the names of all machines. */
@@ -8,6 +9,8 @@ export interface ConfigurationArgs {
   readonly machines: readonly string[];
   /** Whether their data volumes are protected. */
   readonly protectData: boolean;
+  /** What each machine is made of: a preview says who is replaced for a change of it, and whose disk grows. */
+  readonly makeup: Readonly<Record<string, pulumi.Input<Makeup>>>;
 }
 
 /**

@@ -262,6 +262,10 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
     await setSize(4096 + 512);
     const preview = await stack.pulumi("preview");
     assert.match(preview, /~ .*cluster:DataDisk/);
+    assert.match(
+      preview,
+      new RegExp(`data disks grow in place.*: ${machines().join(", ")} \\(from 4096 to 4608 MiB\\)`),
+    );
     assert.doesNotMatch(preview, /replace|delete/);
     const begun = Date.now();
     await stack.pulumi("up", "--yes", "--skip-preview");
@@ -321,6 +325,13 @@ describe(`a cluster of ${kind} machines`, { timeout: 60 * 60_000 }, () => {
       "--path",
       "taiga:cloudConfig",
       ["#cloud-config", "write_files:", "  - path: /etc/motd", "    content: |", "      rolled"].join("\n"),
+    );
+    assert.match(
+      await stack.pulumi("preview"),
+      new RegExp(
+        `replaced one after another.*: ${machines().join(", ")} \\(another cloud-config\\)\\. ` +
+          "For each: all others are whole, .*data volume kept, .*the next one goes",
+      ),
     );
     const ledger = new Ledger(outputs, "written while machines are replaced", {
       kinds: [storyWrites, events, uploads],

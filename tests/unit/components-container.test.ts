@@ -71,6 +71,13 @@ describe("the program of a cluster of container machines", () => {
     assert.equal(logging, "none", "the transform reached it");
   });
 
+  it("tells the configuration's resource of no data disk, where data is a folder", () => {
+    const { makeup } = inputsOf("pulumi-nodejs:dynamic/cluster:Configuration", "taiga-lxc");
+    const machine = (makeup as Record<string, Record<string, unknown>>)["taiga-lxc-1"] ?? {};
+    assert.deepEqual([machine.kind, machine.memory], ["container", 1024]);
+    assert.ok(!("dataDisk" in machine));
+  });
+
   it("keeps data in a folder of its own, which a replaced machine finds again", () => {
     const { create, environment } = command("taiga-lxc-1-data");
     assert.deepEqual(environment, { DATA: "/srv/pool/taiga-lxc-1-data" });

@@ -108,6 +108,20 @@ describe("the program of a cluster over two hypervisors", () => {
     assert.match(network ?? "", /^Gateway=10\.52\.0\.254$/m);
   });
 
+  it("tells the configuration's resource each machine's own size and hypervisor", () => {
+    const [{ inputs }] = of("pulumi-nodejs:dynamic/cluster:Configuration") as [(typeof made)[number]];
+    assert.deepEqual(
+      ["taiga-two-1", "taiga-two-11"].map((name) => {
+        const { hypervisor, memory, vcpus } = inputs.makeup[name];
+        return { hypervisor, memory, vcpus };
+      }),
+      [
+        { hypervisor: "east", memory: 4096, vcpus: 1 },
+        { hypervisor: "west", memory: 1280, vcpus: 4 },
+      ],
+    );
+  });
+
   it("tells each membership of all members, and says where machines and users are", () => {
     const membership = of("pulumi-nodejs:dynamic/cluster:Membership").find(
       ({ name }) => name === "taiga-two-11",

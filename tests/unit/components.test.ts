@@ -106,6 +106,25 @@ describe("the program of an emulated cluster", () => {
     assert.ok(configured < names.indexOf("libvirt:index/network:Network taiga-test-network"));
   });
 
+  it("tells the configuration's resource what each machine is made of, its Ignition by a digest", () => {
+    const { makeup } = one("pulumi-nodejs:dynamic/cluster:Configuration", "taiga-test") as {
+      makeup: Record<string, Record<string, unknown>>;
+    };
+    assert.deepEqual(Object.keys(makeup).sort(), ["taiga-test-1", "taiga-test-2", "taiga-test-3"]);
+    const { image, payload, ignition, ...size } = makeup["taiga-test-2"] as Record<string, unknown>;
+    assert.deepEqual(size, {
+      kind: "emulated",
+      hypervisor: "libvirt:uri",
+      memory: 1280,
+      vcpus: 1,
+      dataDisk: 4096,
+    });
+    for (const digest of [image, payload, ignition]) assert.match(String(digest), /^[0-9a-f]{12}$/);
+    assert.notEqual(ignition, makeup["taiga-test-1"]?.ignition);
+    const overlay = one("libvirt:index/volume:Volume", "taiga-test-2-overlay");
+    assert.equal(overlay.name, `taiga-test-2-${image}-${ignition}`, "what names the overlay replaces it");
+  });
+
   it("gives each domain its name, kind, memory, disks in order and Ignition", () => {
     const domains = of("libvirt:index/domain:Domain");
     assert.deepEqual(domains.map(({ inputs }) => inputs.name).sort(), [

@@ -5,6 +5,7 @@ import { check, diff } from "../../provider/cluster/configuration-provider";
 import * as disk from "../../provider/cluster/data-disk-provider";
 import { notEmptied, placesOn } from "../../provider/cluster/emptying";
 import * as provider from "../../provider/cluster/holders-provider";
+import { changeOfMakeup, type Makeup } from "../../provider/cluster/makeup";
 import { initialCluster, inTheWay, type Member, majority, quorumLacks } from "../../provider/cluster/members";
 import { changeOfShape } from "../../provider/cluster/shape";
 import type { Snapshot } from "../../provider/fleet/gate/readings";
@@ -132,6 +133,83 @@ describe("a machine that is emptied", () => {
     const moved = { machines: rest, units: [free], states: [on("free.service", "one")] };
     assert.equal(notEmptied(moved, "10.0.0.2", ["free.service"]), undefined);
     assert.equal(notEmptied({ ...moved, units: [], states: [] }, "10.0.0.2", ["free.service"]), undefined);
+  });
+});
+
+describe("a preview of machines that are made of something else", () => {
+  const made: Makeup = {
+    kind: "kvm",
+    hypervisor: "east",
+    image: "1",
+    payload: "1",
+    ignition: "1",
+    memory: 1280,
+    vcpus: 1,
+    dataDisk: 4096,
+  };
+  const both = (a: Makeup, b: Makeup = a) => ({ a, b });
+  const to = (change: Partial<Makeup>) => changeOfMakeup(both(made), both({ ...made, ...change })) ?? "";
+
+  it("says nothing of machines that are as they were, that come or that go", () => {
+    assert.equal(changeOfMakeup(both(made), both({ ...made })), undefined);
+    assert.equal(changeOfMakeup({}, both(made)), undefined);
+    assert.equal(changeOfMakeup(both(made), {}), undefined);
+  });
+
+  it("says why machines are replaced, in which order, and that their data is kept", () => {
+    assert.match(
+      to({ image: "2", memory: 1536, vcpus: 2 }),
+      /^replaced one after another, .*: a, b \(another image, memory 1280 becomes 1536 MiB, vcpus 1 becomes 2\)\. /,
+    );
+    assert.match(to({ ignition: "2" }), /a, b \(another cloud-config\)/);
+    assert.match(to({ payload: "2" }), /a, b \(other binaries or container images\)/);
+    assert.match(to({ kind: "emulated" }), /a, b \(kind kvm becomes emulated\)/);
+    assert.match(to({ image: "2" }), /others are whole.*made anew.*data volume kept.*joins.*next one goes/);
+    assert.match(
+      changeOfMakeup(both(made), both({ ...made, vcpus: 2 }, { ...made, vcpus: 4 })) ?? "",
+      /: a \(vcpus 1 becomes 2\); b \(vcpus 1 becomes 4\)\. /,
+    );
+  });
+
+  it("names machines by their numbers, in whatever order the engine has them", () => {
+    const three = (each: Makeup) => ({ "m-11": each, "m-2": each, "m-1": each });
+    assert.match(
+      changeOfMakeup(three(made), three({ ...made, image: "2" })) ?? "",
+      /: m-1, m-2, m-11 \(another image\)/,
+    );
+  });
+
+  it("says that disks grow in place, of machines that are made anew once they have joined", () => {
+    assert.equal(
+      to({ dataDisk: 8192 }),
+      "data disks grow in place, side by side, while the machines run: a, b (from 4096 to 8192 MiB)",
+    );
+    const [first, second] = to({ dataDisk: 8192, memory: 1536 }).split("\n");
+    assert.match(first ?? "", /^replaced .*memory/);
+    assert.match(second ?? "", /^data disks grow .*once it has joined.*: a, b \(from 4096/);
+    assert.equal(to({ dataDisk: 2048 }), "", "that is refused");
+  });
+
+  it("warns of machines whose data does not go along, and does not say that it is kept", () => {
+    for (const change of [{ hypervisor: "west" }, { kind: "container" }] as const)
+      assert.match(to({ ...change, image: "2", dataDisk: 8192 }), /^warning: a, b .*does not go along$/);
+  });
+
+  it("is a change of the configuration's resource, once and unsaid for a cluster made without it", async (t) => {
+    const said = t.mock.method(console, "error", () => {});
+    const inputs = (makeup?: Record<string, Makeup>) => ({
+      prefix: "t",
+      machines: ["a", "b"],
+      protectData: false,
+      ...(makeup && { makeup }),
+    });
+    const changes = async (old: Record<string, Makeup> | undefined, news: Record<string, Makeup>) =>
+      (await diff("t", inputs(old), inputs(news))).changes;
+    assert.equal(await changes(both(made), both({ ...made })), false);
+    assert.equal(await changes(undefined, both(made)), true);
+    assert.equal(said.mock.callCount(), 0);
+    assert.equal(await changes(both(made), both({ ...made, vcpus: 2 })), true);
+    assert.match(String(said.mock.calls[0]?.arguments[0]), /^replaced one after another/);
   });
 });
 
