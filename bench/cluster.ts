@@ -1,5 +1,6 @@
 import { TestStack } from "../tests/support/stack";
 import type { Options } from "./benchmark";
+import type { Stored } from "./state";
 
 /** A stack of three machines in a checkout of its own, and the end of both. Nothing is deployed yet. */
 export async function withStack<T>(options: Options, action: (stack: TestStack) => Promise<T>): Promise<T> {
@@ -32,12 +33,12 @@ export async function timedPulumi(stack: TestStack, ...args: string[]): Promise<
   return timed(stack, "pulumi", ...args, "--stack", stack.name, "--non-interactive", "--color", "never");
 }
 
-/** The stack's resources by type, without the engine's own. */
-export async function resourceTypes(stack: TestStack): Promise<string[]> {
+/** The stack's resources, without the engine's own; secrets encrypted, as they are stored. */
+export async function resources(stack: TestStack): Promise<Stored[]> {
   const { deployment } = JSON.parse(await stack.pulumi("stack", "export")) as {
-    deployment: { resources: { type: string }[] };
+    deployment: { resources: Stored[] };
   };
-  return deployment.resources.map(({ type }) => type).filter((type) => !type.startsWith("pulumi:"));
+  return deployment.resources.filter(({ type }) => !type.startsWith("pulumi:"));
 }
 
 /** What the provider needs to reach the stack's machines. */

@@ -8,7 +8,7 @@ import { run } from "../deploy/run";
 import { Connection } from "../provider/connection";
 import { writeBare } from "./bare";
 import { type Benchmark, inTurn, median, type Result, ratio } from "./benchmark";
-import { configuration, resourceTypes, timed, timedPulumi, withStack } from "./cluster";
+import { configuration, resources, timed, timedPulumi, withStack } from "./cluster";
 import { count, nothingProgram } from "./nothing";
 import { Program } from "./program";
 
@@ -41,7 +41,7 @@ export const deploy: Benchmark = {
           pages,
         });
         await connection.close();
-        const counts = count(await resourceTypes(stack));
+        const counts = count((await resources(stack)).map(({ type }) => type));
         const text = nothingProgram(counts, `${options.stack}-peer`, folder);
         const engine = await Program.make(join(folder, "nothing"), { language: "javascript", text });
         nothing = engine;

@@ -1,13 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TestStack } from "../tests/support/stack";
 import { type Benchmark, inTurn, median, type Result, ratio } from "./benchmark";
-import { timedPulumi } from "./cluster";
+import { resources, timedPulumi } from "./cluster";
 import { count, nothingProgram } from "./nothing";
 import { Program } from "./program";
 import type { Recorded } from "./recorded";
+import { bytesOf, isOfMachine } from "./state";
 
 const name = "e2e50";
 
@@ -23,42 +24,65 @@ for (let number = 1; number <= 10; number += 1) {
 }
 `;
 
-/** A program of fifty machines that nobody made, whose state is what it registers, against as many do-nothing resources. */
+const prefixes = Array.from({ length: 10 }, (_, index) => `fifty-${index + 1}`);
+
+/**
+ * A program of fifty machines that nobody made, whose state is what it registers, against as many do-nothing resources and
+ * against an empty program. A machine's state is then without what the engine and the plugins add: dependencies, times, defaults.
+ */
 export const fifty: Benchmark = {
   name: "fifty",
-  says: "no-op preview of fifty machines, their state prepared",
+  says: "no-op preview of fifty machines, their state prepared; a machine's part of it",
   run: async (options) => {
     const folder = mkdtempSync(join(tmpdir(), "taiga-bench-fifty-"));
     const stack = new TestStack(name, {}, join(folder, "checkout"));
-    let nothing: Program | undefined;
+    const peers: Program[] = [];
+    const peer = async (folderName: string, text: string) => {
+      const program = await Program.make(join(folder, folderName), { language: "javascript", text });
+      peers.push(program);
+      await program.up();
+      return program;
+    };
     try {
       stack.write("index.ts", fiftyMachines);
       await stack.run("npm", ["run", "credentials", "--", name]);
       const recorded = await record(stack);
       const counts = count(recorded.map(({ type }) => type).filter((type) => !type.startsWith("pulumi:")));
       const text = nothingProgram(counts, "e2e50-peer", folder);
-      nothing = await Program.make(join(folder, "nothing"), { language: "javascript", text });
-      await nothing.up();
+      const nothing = await peer("nothing", text);
+      const empty = await peer("empty", "");
       await importState(stack, recorded, providersOf(nothing));
-      const peer = nothing;
+      const stored = await resources(stack);
+      const isMachines = (each: (typeof stored)[number]) =>
+        prefixes.some((prefix) => isOfMachine(each, prefix));
       const subjects = {
         ours: () => timedPulumi(stack, "preview", "--expect-no-changes"),
-        nothing: () => peer.preview(),
+        nothing: () => nothing.preview(),
+        empty: () => empty.preview(),
       };
       await inTurn(1, () => {}, subjects); // warms caches
-      return results(await inTurn(options.rounds ?? 7, options.say, subjects));
+      return [
+        ...results(await inTurn(options.rounds ?? 7, options.say, subjects)),
+        {
+          name: "state of a virtual machine, as its program registers it",
+          value: bytesOf(stored, isMachines) / 50,
+          unit: "bytes",
+        },
+      ];
     } finally {
-      await nothing?.destroy().catch((error: Error) => console.error(error.message));
+      for (const program of peers)
+        await program.destroy().catch((error: Error) => console.error(error.message));
       rmSync(folder, { recursive: true, force: true });
     }
   },
 };
 
-function results(seconds: Readonly<Record<"ours" | "nothing", readonly number[]>>): Result[] {
+function results(seconds: Readonly<Record<"ours" | "nothing" | "empty", readonly number[]>>): Result[] {
   const what = "no-op preview, fifty machines";
   const against = "as many do-nothing resources, precompiled";
   return [
     { name: what, value: ratio(seconds.ours, seconds.nothing), unit: "ratio", goal: 1.25, against },
+    { name: what, value: ratio(seconds.ours, seconds.empty), unit: "ratio", against: "an empty program" },
     { name: what, value: median(seconds.ours), unit: "seconds" },
   ];
 }
@@ -83,12 +107,9 @@ interface Stored extends Record<string, unknown> {
 }
 
 /** The engine makes a provider for each plugin; a program over the same plugins has the same ones. */
-const providersOf = ({ folder }: Program): Stored[] =>
-  (
-    JSON.parse(readFileSync(join(folder, ".pulumi/stacks/bench/bench.json"), "utf8")) as {
-      checkpoint: { latest: { resources: Stored[] } };
-    }
-  ).checkpoint.latest.resources
+const providersOf = (program: Program): Stored[] =>
+  program
+    .resources<Stored>()
     .filter(({ type }) => type.startsWith("pulumi:providers:"))
     .map(({ parent: _, ...each }) => ({ ...each, urn: each.urn.replace("bench::bench", `${name}::taiga`) }));
 

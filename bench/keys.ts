@@ -1,21 +1,14 @@
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { root } from "../deploy/environment";
-import { payload } from "../images/artifacts";
-import { mintCertificate } from "../provider/credentials";
 import { TestEtcd } from "../tests/support/etcd";
 import { type Benchmark, inTurn, type Options, type Result, ratio } from "./benchmark";
+import { Loop } from "./etcdctl-loop";
+import { keyProgram, type Phase, phases, programOn, step, value } from "./key-phases";
 import { ProviderMemory } from "./memory";
 import { Program } from "./program";
 
 const full = 1000;
-const phases = ["created", "unchanged", "changed", "destroyed"] as const;
-type Phase = (typeof phases)[number];
-
-/** As long as an address of a database with its options; changes with the revision. */
-const value = "postgresql://taiga@10.77.0.11:5432/taiga?application_name=";
 
 /** etcd.Key as a user writes it, against an ordinary inline provider that does nothing, and against a loop of etcdctl. */
 export const keys: Benchmark = {
@@ -35,9 +28,7 @@ export const keys: Benchmark = {
 };
 
 async function measure(options: Options, count: number, folder: string, etcd: TestEtcd): Promise<Result[]> {
-  const ours = await Program.make(join(folder, "ours"), { language: "typescript", text: keyProgram(count) });
-  await ours.secret("taiga:credentials", etcd.config.get("taiga:credentials") as string);
-  await ours.config("taiga:endpoints", etcd.config.get("taiga:endpoints") as string);
+  const ours = await programOn(etcd, join(folder, "ours"), keyProgram(count));
   const inline = await Program.make(join(folder, "inline"), {
     language: "javascript",
     text: inlineProgram(count),
@@ -61,14 +52,9 @@ async function measure(options: Options, count: number, folder: string, etcd: Te
   for (let round = 0; round < rounds; round += 1) {
     const empty = ours.stateBytes();
     for (const phase of phases) {
-      const step = (program: Program): Promise<number> => {
-        if (phase === "destroyed") return program.destroy();
-        const env = { REVISION: phase === "changed" ? "2" : "1" };
-        return phase === "unchanged" ? program.unchanged(env) : program.up(env);
-      };
       const seconds = await inTurn(1, (line) => options.say(`${phase}, ${line}`), {
-        ours: () => watched("ours", ours, () => step(ours)),
-        inline: () => watched("inline", inline, () => step(inline)),
+        ours: () => watched("ours", ours, () => step(ours, phase)),
+        inline: () => watched("inline", inline, () => step(inline, phase)),
         loop: () => loop.run(phase),
       });
       if (phase === "unchanged")
@@ -121,11 +107,6 @@ async function measure(options: Options, count: number, folder: string, etcd: Te
   ];
 }
 
-const keyProgram = (count: number) => `import { etcd } from ${JSON.stringify(join(root, "provider"))};
-for (let i = 0; i < ${count}; i += 1)
-  new etcd.Key("key-" + i, { key: "/bench/" + i, value: ${JSON.stringify(value)} + process.env.REVISION + "-" + i });
-`;
-
 const inlineProgram = (count: number) => `const pulumi = require("@pulumi/pulumi");
 const nothing = {
   async check(olds, news) { return { inputs: news }; },
@@ -141,47 +122,3 @@ class Nothing extends pulumi.dynamic.Resource {
 for (let i = 0; i < ${count}; i += 1)
   new Nothing("key-" + i, { key: "/bench/" + i, value: ${JSON.stringify(value)} + process.env.REVISION + "-" + i });
 `;
-
-/** What one would type: a call of etcdctl for each key. */
-class Loop {
-  private constructor(
-    private readonly folder: string,
-    private readonly url: string,
-    private readonly count: number,
-  ) {}
-
-  static async make(folder: string, etcd: TestEtcd, count: number): Promise<Loop> {
-    const { certificate, key } = await mintCertificate(etcd.credentials, { commonName: "loop", days: 1 });
-    mkdirSync(folder, { mode: 0o700 });
-    const files = { ca: etcd.credentials.caCertificate, crt: certificate, key };
-    for (const [name, text] of Object.entries(files))
-      writeFileSync(join(folder, name), text, { mode: 0o600 });
-    return new Loop(folder, etcd.url, count);
-  }
-
-  async run(phase: Phase): Promise<number> {
-    const text = (revision: number) => `"${value}${revision}-$i"`;
-    const call = {
-      created: `put "/loop/$i" ${text(1)}`,
-      unchanged: 'get "/loop/$i"',
-      changed: `put "/loop/$i" ${text(2)}`,
-      destroyed: 'del "/loop/$i"',
-    }[phase];
-    const script = `set -e; for ((i = 0; i < ${this.count}; i += 1)); do etcdctl ${call} >/dev/null; done`;
-    const begun = performance.now();
-    const child = spawn("bash", ["-c", script], {
-      cwd: this.folder,
-      env: {
-        PATH: `${join(payload().tree, "bin")}:${process.env.PATH}`,
-        ETCDCTL_ENDPOINTS: this.url,
-        ETCDCTL_CACERT: "ca",
-        ETCDCTL_CERT: "crt",
-        ETCDCTL_KEY: "key",
-      },
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    const code = await new Promise((done, fail) => child.once("error", fail).once("exit", done));
-    if (code !== 0) throw new Error(`the loop of etcdctl ended with ${code}`);
-    return (performance.now() - begun) / 1000;
-  }
-}

@@ -2,18 +2,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Benchmark, inTurn, median, type Options, type Result, ratio } from "./benchmark";
-import { resourceTypes, timedPulumi, withStack } from "./cluster";
+import { resources, timedPulumi, withStack } from "./cluster";
 import { count, nothingProgram } from "./nothing";
 import { Program } from "./program";
+import { bytesOf, isOfMachine } from "./state";
 
 /** A running stack against a precompiled program with as many do-nothing resources over the same plugins. */
 export const preview: Benchmark = {
   name: "preview",
-  says: "no-op preview of a running stack",
+  says: "no-op preview of a running stack; a machine's state",
   run: (options) =>
     withStack(options, async (stack) => {
       await stack.deploy();
-      const counts = count(await resourceTypes(stack));
+      const stored = await resources(stack);
+      const counts = count(stored.map(({ type }) => type));
+      const machine = bytesOf(stored, (each) => isOfMachine(each, `taiga-${options.stack}`)) / 3;
       const folder = mkdtempSync(join(tmpdir(), "taiga-bench-preview-"));
       const peers: Program[] = [];
       const peer = async (name: string, text: string) => {
@@ -31,7 +34,10 @@ export const preview: Benchmark = {
           empty: () => empty.preview(),
         };
         await inTurn(1, () => {}, subjects); // warms caches
-        return results(options, await inTurn(options.rounds ?? 7, options.say, subjects));
+        return [
+          ...results(options, await inTurn(options.rounds ?? 7, options.say, subjects)),
+          { name: `state of a machine, ${options.kind}`, value: machine, unit: "bytes" },
+        ];
       } finally {
         for (const program of peers)
           await program.destroy().catch((error: Error) => console.error(error.message));

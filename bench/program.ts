@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync }
 import { join } from "node:path";
 import { ensureEngine } from "../deploy/engine";
 import { findBackend, pulumiEnvironment, pulumiHome, root } from "../deploy/environment";
+import type { Stored } from "./state";
 
 /** Every process that a program's commands start has this name and the program's folder in its environment. */
 export const mark = "TAIGA_BENCH_PROGRAM";
@@ -92,7 +93,19 @@ export class Program {
 
   /** The size of the state as the file backend keeps it, which it writes anew at each step. */
   stateBytes(): number {
-    return statSync(join(this.folder, ".pulumi/stacks/bench/bench.json")).size;
+    return statSync(this.#state).size;
+  }
+
+  /** What the state has now, the engine's own resources among them. */
+  resources<T extends Stored>(): T[] {
+    const state = JSON.parse(readFileSync(this.#state, "utf8")) as {
+      checkpoint: { latest: { resources?: T[] } };
+    };
+    return state.checkpoint.latest.resources ?? [];
+  }
+
+  get #state(): string {
+    return join(this.folder, ".pulumi/stacks/bench/bench.json");
   }
 
   remove(): void {

@@ -12,11 +12,12 @@ import { deploy } from "./deploy";
 import { fifty } from "./fifty";
 import { keys } from "./keys";
 import { opentofu } from "./opentofu";
+import { prefix } from "./prefix";
 import { preview } from "./preview";
 import { save, table } from "./report";
 import { units } from "./units";
 
-const benchmarks: readonly Benchmark[] = [deploy, preview, fifty, keys, units, opentofu];
+const benchmarks: readonly Benchmark[] = [deploy, preview, fifty, keys, prefix, units, opentofu];
 const names = benchmarks.map(({ name }) => name);
 
 const usage = `usage: npm run bench [-- [--only NAME[,NAME]] [--rounds N] [--kind container|emulated|kvm] [--scale PART]]

@@ -7,6 +7,7 @@ import { type Benchmark, inTurn, type Options, type Result, ratio } from "./benc
 import { configuration, withStack } from "./cluster";
 import { nothingResources } from "./nothing";
 import { Program } from "./program";
+import { bytesOf } from "./state";
 
 const sizes = [100, 300];
 
@@ -23,7 +24,7 @@ ExecStart=/bin/sleep infinity
  */
 export const units: Benchmark = {
   name: "units",
-  says: "100 and 300 units, until systemd says that all are active",
+  says: "100 and 300 units, until systemd says that all are active; a unit's state",
   run: (options) =>
     withStack(options, async (stack) => {
       await stack.deploy();
@@ -69,8 +70,10 @@ async function measure(
     return (performance.now() - begun) / 1000;
   };
   await shell(`cat >/tmp/fleetctl-${size}@.service <<'END'\n${unit}END`);
+  let bytes = 0;
   const ourUnits = async () => {
     const took = await ours.up();
+    bytes = bytesOf(ours.resources(), ({ type }) => type === "pulumi-nodejs:dynamic/fleet:Unit") / size;
     await ours.destroy();
     await shell(`until ! fleetctl list-units -no-legend | grep -q '^bench-${size}@'; do sleep 1; done`);
     return took;
@@ -111,6 +114,11 @@ async function measure(
       value: ratio(seconds.ours, after("up of nothing")),
       unit: "ratio",
       against: "fleetctl and an up of as many resources that do nothing",
+    },
+    {
+      name: `state of one of ${size} units, beside its file`,
+      value: bytes - Buffer.byteLength(unit),
+      unit: "bytes",
     },
   ];
 }

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { inTurn, median, type Result, ratio } from "../../bench/benchmark";
 import { chart } from "../../bench/chart";
 import { merge, table } from "../../bench/report";
+import { bytesOf, isOfMachine } from "../../bench/state";
 
 const met: Result = { name: "preview", value: 1.1, unit: "ratio", goal: 1.25, against: "do-nothing" };
 const missed: Result = { name: "units <300>", value: 2.4, unit: "ratio", goal: 1.3, against: "fleetctl" };
@@ -44,5 +45,21 @@ describe("benchmarks", () => {
     assert.match(svg, /980 bytes {2}\(goal: 1500 bytes\)/);
     const widths = [...svg.matchAll(/<rect [^>]* width="([\d.]+)"/g)].map(([, width]) => Number(width));
     assert.equal(Math.max(...widths), 300);
+  });
+
+  it("take of a state what some of its resources are, as the file backend writes it", () => {
+    const stored = (name: string, text = "") => ({
+      urn: `urn:pulumi:s::p::taiga:cluster:Machine$libvirt:index/volume:Volume::${name}`,
+      type: "libvirt:index/volume:Volume",
+      text,
+    });
+    const all = [stored("t-1-network"), stored("t-1-2-data", "abc"), stored("t-1-2"), stored("t-1-10")];
+    const machines = all.filter((each) => isOfMachine(each, "t-1"));
+    assert.deepEqual(machines, all.slice(1));
+    assert.equal(isOfMachine(stored("t-10-1"), "t-1"), false, "another cluster's");
+    const longer = all.map((each) => ({ ...each, text: `${each.text}1234567` }));
+    const bytes = (of: typeof all) => bytesOf(of, (each) => isOfMachine(each, "t-1"));
+    assert.equal(bytes(longer) - bytes(all), 21);
+    assert.ok(bytes(all) > JSON.stringify(machines).length, "indentation counts");
   });
 });
