@@ -222,6 +222,73 @@ describe("the loss of the database leader's machine", { timeout: 40 * 60_000 }, 
     }
   });
 
+  it("refuses to another host of the machines' network what it lets the machines reach, drops its vxlan and VRRP", async () => {
+    const machine = survivors[0] as Machine;
+    const targets = outputs.machines.filter(({ name }) => name !== machine.name);
+    const stranger = "10.97.0.200";
+    const ports = [443, 5432, 8008, 4369, 5672, 25672, 24009];
+    // In a container that has Python and its machine's network.
+    const program = Buffer.from(
+      `import socket, sys
+source, *targets = sys.argv[1:]
+for target in targets:
+    for port in ${JSON.stringify(ports)}:
+        with socket.socket() as tried:
+            tried.settimeout(3)
+            tried.bind((source, 0))
+            try:
+                tried.connect((target, port))
+                print(f"{target}:{port}")
+            except OSError:
+                pass
+    for kind, protocol, port in [(socket.SOCK_DGRAM, 0, 8472), (socket.SOCK_RAW, 112, 0)]:
+        with socket.socket(socket.AF_INET, kind, protocol) as sent:
+            sent.bind((source, 0))
+            sent.sendto(b"x" * 64, (target, port))
+`,
+    ).toString("base64");
+    const reaches = async (source: string) =>
+      (
+        await ssh.succeed(
+          machine,
+          `echo ${program} | base64 -d | sudo docker exec -i -u 0 taiga-db python3 - ${source} ` +
+            targets.map(({ address }) => address).join(" "),
+        )
+      )
+        .trim()
+        .split("\n");
+    /** Packets that each target has dropped, of vxlan and of VRRP. */
+    const dropped = () =>
+      Promise.all(
+        targets.flatMap((target) =>
+          ["taiga-vxlan", "taiga-vrrp"].map(async (chain) => {
+            const rules = (await ssh.succeed(target, `sudo iptables -w -nvxL ${chain}`)).split("\n");
+            const last = rules.find((rule) => / DROP /.test(rule));
+            return Number(last?.trim().split(/\s+/)[0]);
+          }),
+        ),
+      );
+    const address = (verb: string) =>
+      `sudo ip address ${verb} ${stranger}/32 dev $(ip -o -4 address show to ${machine.address} | awk '{ print $2 }')`;
+    const at = (wanted: readonly number[]) =>
+      targets.flatMap((target) => wanted.map((port) => `${target.address}:${port}`));
+
+    const before = await dropped();
+    assert.deepEqual(await reaches(machine.address), at(ports), "from a machine");
+    assert.deepEqual(await dropped(), before, "a machine's vxlan and VRRP");
+    await ssh.succeed(machine, address("add"));
+    try {
+      assert.deepEqual(await reaches(stranger), at([443]), "from another address of the network");
+      assert.deepEqual(
+        await dropped(),
+        before.map((packets) => packets + 1),
+        "the other's vxlan and VRRP",
+      );
+    } finally {
+      await ssh.succeed(machine, address("del"));
+    }
+  });
+
   it("shows no secret in processes, units or files that others may read", async () => {
     const secret =
       "cat /run/taiga/db.env /run/taiga/broker.env /var/lib/data/pki/database/etcd.env | sed -n 's/.*\\(PASSWORD\\|PASS\\|COOKIE\\)=//p'";

@@ -7,6 +7,7 @@ import { TestCluster } from "../support/cluster";
 import { Ledger } from "../support/ledger";
 import { events, stories, uploads } from "../support/ledger-kinds";
 import { TestStack } from "../support/stack";
+import { until } from "../support/until";
 
 /** Taiga's cluster of container machines grows and shrinks, each time with one `pulumi up`, while users write to it. */
 const stack = new TestStack("e2ej", {
@@ -42,6 +43,17 @@ const goesOn = async (seconds: number) => {
   }
 };
 
+/** Each machine's packet filter lets the machines of now, and no other, reach what is theirs. */
+const acceptEachOther = async () => {
+  const wanted = cluster.machines.map(({ address }) => address).sort();
+  for (const machine of cluster.machines)
+    await until(`${machine.name} accepts ${wanted.join(", ")}`, 30, async () => {
+      const rules = await cluster.ssh.succeed(machine, "sudo iptables -w -S taiga-machines");
+      const accepted = [...rules.matchAll(/ -s ([0-9.]+)\/32 /g)].map(([, address]) => address);
+      return accepted.sort().join() === wanted.join() ? true : undefined;
+    });
+};
+
 /** Changes the number of machines while users write; then every member is there and has everything. */
 const becomes = async (count: number) => {
   const before = ledger.attempts.length;
@@ -49,6 +61,7 @@ const becomes = async (count: number) => {
   await stack.pulumi("up", "--yes", "--skip-preview");
   await load();
   assert.equal(cluster.machines.length, count);
+  await acceptEachOther();
   await goesOn(60);
   ledger.slowDown(5);
   await untilRestored(cluster, 480, (line) => console.log(line));
