@@ -411,11 +411,38 @@ for address in sys.argv[1:]:
     );
   });
 
+  it("lets the scheduler's turn go elsewhere and come back, and no job runs anew that another has run since", async () => {
+    const every = 20_000; // milliseconds from a run to the next: beat.py
+    const runs = async (names = machines()) =>
+      [...(await onEach("sudo cat /var/lib/data/beat/runs.log 2>/dev/null || true", names)).values()]
+        .flatMap((log) => log.split("\n").filter(Boolean))
+        .map((line) => Date.parse(line.split(" ")[0] as string))
+        .sort((one, other) => one - other);
+    const runOf = (names: readonly string[], since: number) =>
+      until(
+        120,
+        () => runs([...names]),
+        (seen) => seen.some((at) => at > since),
+      );
+    const first = await until(60, scheduler, (name) => name !== "");
+    const others = machines().filter((name) => name !== first);
+    await runOf([first], 0);
+    try {
+      const away = Date.now();
+      await stack.ssh(first, "sudo systemctl stop taiga-beat");
+      await runOf(others, away + every); // what the first knows of has been due since
+      await onEach("sudo systemctl stop taiga-beat", others);
+      await stack.ssh(first, "sudo systemctl start taiga-beat");
+      await runOf([first], Date.now());
+    } finally {
+      await onEach("sudo systemctl start taiga-beat");
+    }
+    const all = await runs();
+    const early = all.slice(1).filter((at, index) => at - (all[index] as number) < every - 100);
+    assert.deepEqual(early, [], `runs at ${all.map((at) => new Date(at).toISOString()).join(", ")}`);
+  });
+
   it("moves with the loss of its machine, and one scheduler goes on elsewhere, never two", async () => {
-    const scheduler = async () =>
-      (
-        await stack.ssh(machines()[0] as string, "sudo etcdctl get --print-value-only /taiga/locks/beat")
-      ).trim();
     const measured: string[] = [];
     for (const whose of ["the entry address", "the scheduler"] as const) {
       const [victim] =
@@ -467,6 +494,12 @@ for address in sys.argv[1:]:
     const late = ticks.slice(1).filter(([, , term], index) => Number(term) < Number(ticks[index]?.[2]));
     assert.deepEqual(late, [], "ticks of a term that was over");
   });
+
+  /** The machine whose turn it is; empty between two turns. */
+  async function scheduler(): Promise<string> {
+    const ask = "sudo etcdctl get --print-value-only /taiga/locks/beat";
+    return (await stack.ssh(machines()[0] as string, ask)).trim();
+  }
 
   async function lastTick(names: readonly string[]): Promise<number> {
     const lines = [

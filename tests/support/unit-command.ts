@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readOptions } from "../../provider/fleet/unit-file";
 
-/** How a unit runs an image: what `docker run` is given for the image and its program, without names, mounts and environment. */
+/** How a unit runs an image: what `docker run` is given for the image and its program, without names, mounts of the machine's folders and environment. */
 export interface UnitCommand {
-  /** `--user` and `--entrypoint`, where the unit has them. */
+  /** `--user`, `--entrypoint` and `--tmpfs`, where the unit has them. */
   readonly options: string;
   /** What follows the image. */
   readonly program: string;
@@ -23,7 +23,7 @@ export function unitCommand(unit: string, image: string, migrate = false): UnitC
     return { options: `--entrypoint ${program}`, program: rest.join(" ") };
   }
   return {
-    options: (before.match(/--(user|entrypoint) \S+/g) ?? []).join(" "),
+    options: (before.match(/--(user|entrypoint|tmpfs) \S+/g) ?? []).join(" "),
     program: after.trim(),
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
@@ -365,6 +365,16 @@ describe("what runs on one machine at a time", () => {
     assert.match(stdout, /term 13/);
     assert.deepEqual(machine.calls("etcdctl watch"), ["etcdctl watch --rev 13 /lock"]);
     assert.equal(machine.calls("etcdctl lease grant").length, 2);
+  });
+
+  it("keeps when its jobs last ran where that ends with its container, since another may have run them since", () => {
+    machine = new Libexec();
+    const unit = readFileSync(join(__dirname, "../../units/taiga-beat.service"), "utf8");
+    const schedule = / beat .*-s (\S+)\/\w+$/m.exec(unit)?.[1];
+    assert.ok(schedule);
+    assert.ok(unit.includes(" --rm ") && unit.includes(` --tmpfs ${schedule}:`), unit);
+    for (const [, mounted] of unit.matchAll(/ -v \S+?:([^\s:]+)/g))
+      assert.ok(!`${schedule}/`.startsWith(`${mounted}/`), mounted);
   });
 });
 

@@ -1,5 +1,8 @@
 """The rehearsal's scheduler: a tick a second, each logged on the machine's own disk, and every fifth sent to the workers.
 
+Beside the ticks it has a job that is due every 20 s, as Celery's beat has its jobs: when it last ran is kept in the file of
+`-s`, so its first run comes that long after the file was made, or at once where the file is old. Runs are logged as ticks are.
+
 It looks before each tick whether the machine still holds the scheduler's key (/run/beat/until: see libexec/hold).
 """
 
@@ -11,9 +14,11 @@ import time
 from datetime import datetime, timezone
 
 import tasks
+from interval import Interval
 
 MACHINE = os.environ.get("TAIGA_MACHINE", "?")
 SENT = 5  # of so many ticks one is sent
+EVERY = 20  # seconds from a run of the job to the next
 stopped = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stopped.set())
 
@@ -46,12 +51,16 @@ due = threading.Event()
 threading.Thread(target=deliver, daemon=True).start()
 print(f"rehearsal scheduler on {MACHINE}", flush=True)
 count = 0
-with open("/var/lib/beat/ticks.log", "a") as log:
+job = Interval(sys.argv[sys.argv.index("-s") + 1], EVERY)
+with open("/var/lib/beat/ticks.log", "a") as log, open("/var/lib/beat/runs.log", "a") as runs:
     while not stopped.wait(1):
         mine = term()
         if not mine:
             sys.exit("the scheduler's key is no longer this machine's")
-        print(datetime.now(timezone.utc).isoformat(), MACHINE, mine, file=log, flush=True)
+        now = datetime.now(timezone.utc)
+        print(now.isoformat(), MACHINE, mine, file=log, flush=True)
+        if job.runs(now.timestamp()):
+            print(now.isoformat(), MACHINE, mine, file=runs, flush=True)
         if count % SENT == 0:
             due.set()
         count += 1
