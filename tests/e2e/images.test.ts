@@ -136,6 +136,16 @@ describe("images of Taiga that come from elsewhere", { timeout: 20 * 60_000 }, (
     assert.deepEqual(await everywhere(startOf), boots, "no machine was replaced");
     const migrations = await client.json<string[]>("/api/v1/migrations");
     assert.equal(migrations.length, 2, "once for each version");
+    const started = await everywhere(
+      "sudo docker ps -q --filter name=taiga-async- | xargs -r sudo docker inspect -f '{{.State.StartedAt}}'",
+    );
+    const workers = started.flatMap((text) => text.split("\n").filter(Boolean));
+    assert.equal(workers.length, 2);
+    for (const at of workers)
+      assert.ok(
+        Date.parse(at) > Date.parse(migrations[1] as string),
+        `a worker at ${at}, the tables at ${migrations}`,
+      );
     await stack.pulumi("preview", "--expect-no-changes");
   });
 });

@@ -91,7 +91,7 @@ describe("the program of an emulated cluster", () => {
     });
     const other = new Taiga("other", {
       ...common,
-      services: "core",
+      services: "all",
       images: { back: image("back"), front: image("front") },
     });
     await new Promise((resolve) => other.url.apply(resolve));
@@ -185,6 +185,8 @@ describe("the program of an emulated cluster", () => {
       assert.match(content(unit), / 127\.0\.0\.1:5000\/taiga\/back:6\.10\.2-0[ \n]/);
       assert.doesNotMatch(content(unit), /:rehearsal/, unit);
     }
+    const wait = /^ExecStartPre=\S+\/await-migration 127\.0\.0\.1:5000\/taiga\/back:6\.10\.2-0$/m;
+    assert.match(content("taiga-async@2.service"), wait, "workers wait for the tables of their own image");
     assert.ok(imported.some(({ name }) => name === "taiga-registry-peers.service"));
     assert.ok(!made.some(({ name }) => name.startsWith("taiga-registry")), "none where none is needed");
   });

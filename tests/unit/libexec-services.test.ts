@@ -215,6 +215,40 @@ describe("migrations", () => {
   });
 });
 
+describe("waiting for the migrations", () => {
+  const waiting = (there: string, change: string) => {
+    machine = new Libexec({ "sleep 5": "exit 1" });
+    const key = "/taiga/migrations/0123456789ab";
+    machine.program("docker", "echo sha256:0123456789abcdef");
+    machine.write("/fields", `"Revision" : 41\n`);
+    machine.write("/events", change && `PUT\n${key}\n${change}\n`);
+    machine.program(
+      "etcdctl",
+      `case "$*" in
+        "get --keys-only ${key}") echo "${there && key}" ;;
+        "get --prefix ${key} -w fields") cat "$ROOT/fields" ;;
+        "watch --prefix --rev 42 ${key}") cat "$ROOT/events" ;;
+      esac`,
+    );
+    return machine.run("await-migration", "taiga/back:1");
+  };
+
+  it("ends when those of the image are noted, of which it is told by a watch", () => {
+    const { code, stdout } = waiting("", "2026-01-01T00:00:00Z on m-2");
+    assert.equal(code, 0);
+    assert.match(stdout, /waiting until back has migrated the database for taiga\/back:1/);
+  });
+
+  it("goes on while they are not", () => {
+    assert.equal(waiting("", "").code, 1);
+  });
+
+  it("is short where they were noted before", () => {
+    assert.deepEqual(waiting("yes", ""), { code: 0, stdout: "", stderr: "" });
+    assert.equal(machine.calls("etcdctl").length, 1);
+  });
+});
+
 describe("waiting for the gateways", () => {
   const lists = (m1: string, m2: string) => {
     machine = new Libexec();
