@@ -48,9 +48,9 @@ describe("access to a real etcd", { timeout: 5 * 60_000 }, () => {
     while (!(await done())) await sleep(100);
   };
 
-  async function hand(name: string, subject: Pick<Subject, "commonName" | "end">): Promise<void> {
+  async function hand(name: string, subject: Omit<Subject, "days"> & { days?: number }): Promise<void> {
     const { credentials } = members.connection;
-    const made = await mintCertificate(credentials, { end: "client", ...subject, days: 1 });
+    const made = await mintCertificate(credentials, { end: "client", days: 1, ...subject });
     held.set(name, made);
     writeFileSync(join(folder, "ca"), credentials.caCertificate);
     writeFileSync(join(folder, `${name}.crt`), made.certificate);
@@ -247,6 +247,15 @@ describe("access to a real etcd", { timeout: 5 * 60_000 }, () => {
     assert.equal(await isPeer("member"), true);
     for (const name of ["gateway", "database", "machine", "m-1"])
       assert.equal(await isPeer(name), false, name);
+  });
+
+  it("is refused to a certificate that has ended, whoever it names", async () => {
+    for (const name of ["machine", "m-1", "root"]) {
+      await hand("good", { commonName: name });
+      assert.equal((await ask("good", "GET", "/version")).status, 200, name);
+      await hand("ended", { commonName: name, days: -0.5 });
+      await assert.rejects(ask("ended", "GET", "/version"), /expired|closed|reset|hang up/i, name);
+    }
   });
 
   it("goes with the cluster as it grows, and outlives a restart of all of it", async () => {

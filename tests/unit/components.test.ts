@@ -27,6 +27,8 @@ pulumi.runtime.setMocks(
   false,
 );
 
+/** A user's own private key and certificate, as the settings hand them on. */
+const ownBundle = "the user's key\nthe user's certificate\n";
 const of = (type: string) => made.filter((each) => each.type === type);
 const one = (type: string, name: string): Record<string, unknown> => {
   const found = made.find((each) => each.type === type && each.name === name);
@@ -38,8 +40,9 @@ describe("the program of an emulated cluster", () => {
   let url: string;
   /** Names of what a second Taiga, of the core alone, made. */
   let core: string[];
-  /** What a third one made, whose images come from elsewhere. */
+  /** What a third one made, whose images and certificate come from elsewhere. */
   let imported: Made[];
+  let caCertificates: { issued: string; own: string };
   let says: { rehearsal: string; taiga: string };
 
   before(async () => {
@@ -93,10 +96,14 @@ describe("the program of an emulated cluster", () => {
       ...common,
       services: "all",
       images: { back: image("back"), front: image("front") },
+      tls: { kind: "own", bundle: ownBundle },
     });
     await new Promise((resolve) => other.url.apply(resolve));
     imported = made.splice(before);
     says = { rehearsal: taiga.images, taiga: other.images };
+    const caOf = (each: { caCertificate: pulumi.Output<string> }) =>
+      new Promise<string>((resolve) => each.caCertificate.apply(resolve));
+    caCertificates = { issued: await caOf(taiga), own: await caOf(other) };
   });
 
   it("has the dynamic resources' provider configured before anything that machines need", () => {
@@ -313,6 +320,19 @@ describe("the program of an emulated cluster", () => {
         path,
       );
     }
+  });
+
+  it("gives the gateways the user's own certificate where there is one, as a secret, and asks for none", () => {
+    const { value } = imported.find(({ name }) => name === "/taiga/config/gateway/tls")?.inputs ?? {};
+    const { value: bundle, ...signature } = value as Record<string, unknown>;
+    assert.equal(bundle, ownBundle);
+    assert.deepEqual(Object.values(signature), [secretSignature]);
+    assert.deepEqual(
+      imported.filter(({ type }) => type.endsWith("tls:Certificate")),
+      [],
+    );
+    assert.match(caCertificates.issued, /BEGIN CERTIFICATE/);
+    assert.equal(caCertificates.own, "", "the stack's CA has signed nothing that a user meets");
   });
 
   it("asks for one certificate, for the entry address and every machine's", () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import { before, describe, it } from "node:test";
+import { connect, createServer } from "node:tls";
 import { readTls } from "../../components/tls-settings";
 import {
   type Certificate,
@@ -67,6 +70,33 @@ describe("the gateway's certificate", () => {
     assert.equal(await changes(credentials, "server"), false);
     assert.equal(await changes(await createCredentials(), "server"), true);
     assert.equal(await changes(credentials), true);
+  });
+});
+
+describe("a server's certificate that has ended", () => {
+  /** What a client that knows the CA meets at a server whose certificate has that many days left; empty: the server it wants. */
+  const met = async (days: number): Promise<string> => {
+    const subject = { commonName: "taiga", addresses: ["127.0.0.1"], days, end: "server" } as const;
+    const { certificate: cert, key } = await mintCertificate(credentials, subject);
+    const server = createServer({ cert, key }, (socket) => socket.end()).listen(0, "127.0.0.1");
+    server.on("tlsClientError", () => {});
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const socket = connect({ host: "127.0.0.1", port, ca: credentials.caCertificate });
+    try {
+      await once(socket, "secureConnect");
+      return "";
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? "";
+    } finally {
+      socket.destroy();
+      server.close();
+    }
+  };
+
+  it("is refused by a client, who takes the same before", async () => {
+    assert.equal(await met(1), "");
+    assert.equal(await met(-0.5), "CERT_HAS_EXPIRED");
   });
 });
 
