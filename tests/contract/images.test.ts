@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ImageService, imageServices } from "../../components/taiga-images";
 import { ensureHostPackages, imagePackages } from "../../deploy/host-packages";
+import { quoted } from "../../deploy/shell";
 import { SshPool } from "../../provider/clients/ssh";
 import { parseCredentials } from "../../provider/credentials";
 import { ImageFolder } from "../support/images";
@@ -52,6 +53,9 @@ const environment: Readonly<Record<string, string>> = {
   EMAIL_BACKEND: "django.core.mail.backends.console.EmailBackend",
 };
 
+const username = "ada";
+const password = "correct-horse-battery";
+
 let ssh: SshPool;
 const run = (command: string) => ssh.succeed(machine, command, { timeoutSeconds: 300 });
 const docker = (rest: string) => run(`sudo docker ${rest}`);
@@ -75,6 +79,25 @@ async function answer(container: string, url: string, status = 200, options = ""
     if (seen.startsWith("HTTP/1.1 ") && Number(seen.slice(9, 12)) === status) return seen;
   }
   throw new Error(`${url}: no ${status}, but ${seen.slice(0, 300)}\n${await logs(container)}`);
+}
+
+/** Sends something to back. @returns the answer's status, and its body where that is JSON. */
+async function post(
+  path: string,
+  options: string,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const text = await run(`curl -s -m 60 -w '\\n%{http_code}' ${options} http://${host}:8000/api/v1/${path}`);
+  const at = text.lastIndexOf("\n");
+  const said = text.slice(0, at);
+  return { status: Number(text.slice(at)), body: said.startsWith("{") ? JSON.parse(said) : { said } };
+}
+const json = (body: object) => `-H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`;
+
+/** The first user's token. */
+async function logIn(): Promise<string> {
+  const { status, body } = await post("auth", json({ type: "normal", username, password }));
+  assert.ok(status === 200 && typeof body.auth_token === "string", JSON.stringify(body));
+  return body.auth_token;
 }
 
 /** Has a container end as its unit does. @returns how it ended. */
@@ -126,11 +149,29 @@ describe("the contract of Taiga's images", { timeout: 30 * 60_000 }, () => {
   });
 
   it("back: migrates by the command of its unit, and again without harm", async () => {
-    const { options, program } = unitCommand("taiga-back@", "taiga/back:rehearsal", true);
+    const { options, program } = unitCommand("taiga-back@", "taiga/back:rehearsal", "migrate");
     for (const _ of [1, 2])
       await docker(
         `run --rm --network host --env-file /tmp/contract.env ${options} ${name("back")} ${program}`,
       );
+  });
+
+  it("back: creates the first user by the command of its unit, and says when there is one of that name", async () => {
+    const { options, program } = unitCommand("taiga-back@", "taiga/back:rehearsal", "first-user");
+    const first = { USERNAME: username, EMAIL: "ada@example.org", PASSWORD: password };
+    const lines = Object.entries(first).map(([key, value]) => `DJANGO_SUPERUSER_${key}=${value}\n`);
+    await ssh.succeed(machine, "cat >/tmp/first-user.env", { input: lines.join("") });
+    const create = `run --rm --network host --env-file /tmp/contract.env --env-file /tmp/first-user.env ${options} ${name("back")} ${program}`;
+    await docker(create);
+    assert.match(
+      await docker(`${create} 2>&1 || echo failed`),
+      /username is already taken[\s\S]*\nfailed$/m,
+      "as libexec/first-user looks for it",
+    );
+    await start("back", "back", "taiga-back@");
+    await answer("back", "8000/api/v1/");
+    await logIn();
+    await docker("rm -f back");
   });
 
   it("back: serves the API on 8000 as 999, and ends when told to", async () => {
@@ -228,5 +269,36 @@ describe("the contract of Taiga's images", { timeout: 30 * 60_000 }, () => {
     for (const token of ["", "?token=1:2"])
       await answer("protected", `8003/attachments/a/b/c/d/e/f.png${token}`, 403);
     assert.notEqual(await end("protected", 10), killed);
+  });
+
+  it("protected: sends who has the url that back gives for an upload to where the gateway has it", async () => {
+    await run("sudo sh -c 'mkdir -p /var/lib/contract-media && chown 999:999 /var/lib/contract-media'");
+    await start("back", "back", "taiga-back@", "-v /var/lib/contract-media:/taiga-back/media");
+    await answer("back", "8000/api/v1/");
+    const bearer = `-H 'Authorization: Bearer ${await logIn()}'`;
+    const made = async (path: string, options: string) => {
+      const { status, body } = await post(path, `${bearer} ${options}`);
+      assert.equal(status, 201, `${path}: ${JSON.stringify(body)}`);
+      return body;
+    };
+    // Taiga's uploads belong to something of a project; the rehearsal has no projects.
+    const { status, body: project } = await post(
+      "projects",
+      `${bearer} ${json({ name: "contract", description: "of the images" })}`,
+    );
+    assert.ok(status === 201 || status === 404, `${status} ${JSON.stringify(project)}`);
+    const story = await made("userstories", json({ subject: "contract", project: project.id }));
+    const owner = status === 201 ? `-F project=${project.id} -F object_id=${story.id}` : "";
+    await run("echo contract >/tmp/contract.txt");
+    const { url } = await made("userstories/attachments", `${owner} -F attached_file=@/tmp/contract.txt`);
+    const { pathname, search } = new URL(String(url));
+    const path = pathname.replace("/media/", "");
+    assert.equal(await run(`sudo cat ${quoted(`/var/lib/contract-media/${path}`)}`), "contract\n");
+
+    await start("protected", "protected", "taiga-protected@");
+    const head = await answer("protected", quoted(`8003/${path}${search}`));
+    assert.equal(/^X-Accel-Redirect: (\S+)\r$/im.exec(head)?.[1], `/_protected/${path}`);
+    await answer("protected", quoted(`8003/${path}${search}0`), 403);
+    await docker("rm -f protected back");
   });
 });

@@ -10,15 +10,15 @@ export interface UnitCommand {
   readonly program: string;
 }
 
-/** Reads the `docker run` of a unit file, or the `libexec/migrate` of one that is to migrate. */
-export function unitCommand(unit: string, image: string, migrate = false): UnitCommand {
+/** Reads the `docker run` of a unit file, or what a script of libexec runs before it. */
+export function unitCommand(unit: string, image: string, script?: "migrate" | "first-user"): UnitCommand {
   const options = readOptions(readFileSync(join(__dirname, "../../units", `${unit}.service`), "utf8"));
-  const name = migrate ? "ExecStartPre" : "ExecStart";
-  const calling = migrate ? "libexec/migrate " : "docker run ";
+  const name = script ? "ExecStartPre" : "ExecStart";
+  const calling = script ? `libexec/${script} ` : "docker run ";
   const line = options.find((each) => each.name === name && each.value.includes(calling))?.value ?? "";
   const [before, after] = line.split(` ${image}`) as [string, string | undefined];
   if (after === undefined) throw new Error(`${unit}: no ${name} with ${calling}and ${image}`);
-  if (migrate) {
+  if (script) {
     const [program, ...rest] = after.trim().split(" ").slice(1);
     return { options: `--entrypoint ${program}`, program: rest.join(" ") };
   }
