@@ -21,11 +21,12 @@ export function productionFindings(settings: Settings, protectData: boolean): Fi
     ...spreadProblems(settings),
     ...kindProblems(settings),
     ...openPortProblems(settings),
+    ...imageProblems(settings),
     ...(protectData
       ? []
       : [problem("protectData", "is false; write true: a data volume must not go with a destroy")]),
   ];
-  const doubts = [...majorityDoubts(settings), ...imageDoubts(settings), ...rehearsalDoubts(settings)];
+  const doubts = [...majorityDoubts(settings), ...rehearsalDoubts(settings)];
   return settings.production ? { problems: found, warnings: doubts } : { problems: [], warnings: [] };
 }
 
@@ -117,7 +118,7 @@ function rehearsalDoubts({ application: { images } }: Settings): Problem[] {
 }
 
 /** The image made here is named by its description, and holds what Debian had on the day. */
-function imageDoubts({ machines: { image } }: Settings): Problem[] {
+function imageProblems({ machines: { image } }: Settings): Problem[] {
   return image.name === "debian"
     ? [
         problem(

@@ -239,7 +239,7 @@ const generated: Readonly<Record<string, fc.Arbitrary<Fault>>> = {
     value,
   })),
   "an even number in production": fault(fc.constantFrom(2, 4), (count) => ({
-    config: { ...production, "taiga:machines": { kind: "kvm", count } },
+    config: { ...production, "taiga:machines": { kind: "kvm", image: "flatcar", count } },
     field: "taiga:machines.count",
     value: count,
   })),
@@ -378,7 +378,7 @@ const written: readonly (readonly [string, Fault])[] = [
   [
     "one machine in production",
     {
-      config: { ...production, "taiga:machines": { kind: "kvm", count: 1 } },
+      config: { ...production, "taiga:machines": { kind: "kvm", image: "flatcar", count: 1 } },
       field: "taiga:machines.count",
       value: 1,
     },
@@ -390,7 +390,12 @@ const written: readonly (readonly [string, Fault])[] = [
   [
     "auto in production",
     {
-      config: { ...production, "taiga:hypervisors": {}, "taiga:link": { mode: "nat" }, "taiga:machines": {} },
+      config: {
+        ...production,
+        "taiga:hypervisors": {},
+        "taiga:link": { mode: "nat" },
+        "taiga:machines": { image: "flatcar" },
+      },
       field: "taiga:machines.kind",
       value: "auto",
     },
