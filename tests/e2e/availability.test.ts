@@ -268,6 +268,26 @@ for target in targets:
           }),
         ),
       );
+    // A container of another machine, and the ambassador on its bridge, as one meets them who sends their addresses there.
+    const target = targets[0] as Machine;
+    const subnet = await ssh.succeed(target, "sed -n s/^FLANNEL_SUBNET=//p /var/lib/data/flannel/subnet.env");
+    const bridge = subnet.trim().replace(/\/\d+$/, "");
+    const inspect = "sudo docker inspect -f '{{.NetworkSettings.IPAddress}}' taiga-gateway";
+    const inside = [`${(await ssh.succeed(target, inspect)).trim()}:80`, `${bridge}:5432`];
+    const opens = async (source: string) =>
+      (
+        await ssh.succeed(
+          machine,
+          `for each in ${inside.join(" ")}; do sudo docker exec -u 0 taiga-db python3 -c 'import socket, sys
+address, port = sys.argv[2].split(":")
+with socket.socket() as tried:
+    tried.settimeout(3)
+    tried.bind((sys.argv[1], 0))
+    tried.connect((address, int(port)))' ${source} $each 2>/dev/null && echo $each; done || :`,
+        )
+      )
+        .split("\n")
+        .filter((each) => each !== "");
     const address = (verb: string) =>
       `sudo ip address ${verb} ${stranger}/32 dev $(ip -o -4 address show to ${machine.address} | awk '{ print $2 }')`;
     const at = (wanted: readonly number[]) =>
@@ -284,6 +304,17 @@ for target in targets:
         before.map((packets) => packets + 1),
         "the other's vxlan and VRRP",
       );
+      assert.deepEqual(await opens("0.0.0.0"), inside, "by vxlan");
+      const routes = (verb: string) =>
+        inside
+          .map((each) => `sudo ip route ${verb} ${each.split(":")[0]}/32 via ${target.address}`)
+          .join(" && ");
+      await ssh.succeed(machine, routes("add"));
+      try {
+        assert.deepEqual(await opens(stranger), [], "into the containers' network, from outside of it");
+      } finally {
+        await ssh.succeed(machine, routes("del"));
+      }
     } finally {
       await ssh.succeed(machine, address("del"));
     }

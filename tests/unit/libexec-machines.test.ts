@@ -137,3 +137,20 @@ COMMIT
       );
     });
 });
+
+describe("the containers' network", () => {
+  it("is closed to what comes by the machine's own, but for mapped ports and answers", () => {
+    assert.equal(machine.run("close-containers", "10.244.0.0/16").code, 0);
+    assert.equal(
+      machine.read("/restored"),
+      `*filter
+:taiga-containers - [0:0]
+-A taiga-containers -m conntrack --ctstate DNAT,ESTABLISHED,RELATED -j RETURN
+-A taiga-containers -j DROP
+-A INPUT -i host0 -d 10.244.0.0/16 -j taiga-containers
+-I DOCKER-USER -i host0 -d 10.244.0.0/16 -j taiga-containers
+COMMIT
+`,
+    );
+  });
+});
