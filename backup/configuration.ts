@@ -100,13 +100,18 @@ export function checkOwner(stack: string, present: StackConfiguration, backedUp:
 /** The settings that say how many machines there are, and what runs on them. */
 const shape = ["taiga:machines", "taiga:pools", "taiga:services"];
 
-/** The backup's configuration on machines as this stack has them configured. */
-export function withMachinesOf(
+/** What the database is made with, once; rows of a backup that names another are read into it all the same. */
+const database = "taiga:database";
+
+/** The backup's configuration with this stack's own names of the database and, where they are kept, machines. */
+export function withOwn(
   present: StackConfiguration,
   backedUp: StackConfiguration,
+  { keepMachines }: { readonly keepMachines: boolean },
 ): StackConfiguration {
-  const rest = Object.entries(backedUp.config).filter(([key]) => !shape.includes(key));
-  const own = Object.entries(present.config).filter(([key]) => shape.includes(key));
+  const kept = keepMachines ? [...shape, database] : [database];
+  const rest = Object.entries(backedUp.config).filter(([key]) => !kept.includes(key));
+  const own = Object.entries(present.config).filter(([key]) => kept.includes(key));
   return { ...backedUp, config: Object.fromEntries([...rest, ...own]) };
 }
 

@@ -1,11 +1,16 @@
+import { restoreDatabases } from "../components/database-settings";
 import type { Machine, RunningCommand } from "../provider/clients/ssh";
+import { type DatabaseNames, databaseNames } from "../provider/cluster/database-names";
 import type { Connection } from "../provider/connection";
 
-const database = "taiga";
-const role = "taiga";
-/** A backup's rows while they are read, and the rows it took the place of until they are dropped. */
-const restoring = "taiga_restoring";
-const replaced = "taiga_replaced";
+const { restoring, replaced } = restoreDatabases;
+
+/** @throws Error where no deploy has come as far as the keys that say them. */
+async function namesOf(connection: Connection): Promise<DatabaseNames> {
+  const names = await databaseNames(connection);
+  if (!names) throw new Error("etcd does not say which database is Taiga's: ./deploy.sh");
+  return names;
+}
 
 const binaries = "/usr/lib/postgresql/15/bin";
 /** A program of PostgreSQL's in the member's container, as the superuser, who is let in there alone. */
@@ -27,19 +32,28 @@ export const postgresVersion = async (connection: Connection, leader: Machine): 
   (await connection.ssh.succeed(leader, inContainer("psql", "-AXtqc 'SHOW server_version'"))).trim();
 
 /** All rows as they are at one moment, in pg_dump's own compressed format. */
-export const dumpDatabase = (connection: Connection, leader: Machine): Promise<RunningCommand> =>
-  connection.ssh.start(leader, inContainer("pg_dump", `-Fc --dbname=${database}`));
+export async function dumpDatabase(connection: Connection, leader: Machine): Promise<RunningCommand> {
+  const { name } = await namesOf(connection);
+  return connection.ssh.start(leader, inContainer("pg_dump", `-Fc --dbname=${name}`));
+}
 
-/** Makes an empty database beside the service's, and reads a dump into it: all of it or nothing. */
+/**
+ * Makes an empty database beside the service's, and reads a dump into it: all of it or nothing. Everything in it becomes
+ * this cluster's user's, whoever owned it where the dump is from.
+ */
 export async function beginRestore(connection: Connection, leader: Machine): Promise<RunningCommand> {
   const { ssh } = connection;
+  const { user } = await namesOf(connection);
   for (const name of [restoring, replaced]) // what an interrupted restore has left
     await ssh.succeed(leader, inContainer("dropdb", `--if-exists --force ${name}`));
   const like = "--template=template0 --encoding=UTF8 --locale=C.UTF-8";
-  await ssh.succeed(leader, inContainer("createdb", `--owner=${role} ${like} ${restoring}`));
+  await ssh.succeed(leader, inContainer("createdb", `--owner=${user} ${like} ${restoring}`));
   return ssh.start(
     leader,
-    inContainer("pg_restore", `--exit-on-error --single-transaction --dbname=${restoring}`),
+    inContainer(
+      "pg_restore",
+      `--exit-on-error --single-transaction --no-owner --role=${user} --dbname=${restoring}`,
+    ),
   );
 }
 
@@ -60,13 +74,15 @@ export async function migrateRestored(connection: Connection): Promise<void> {
 
 /** Puts the restored rows in the place of the others, in one transaction; services connect again by themselves. */
 export async function swapDatabases(connection: Connection, leader: Machine): Promise<void> {
+  const { name } = await namesOf(connection);
+  // A word of SQL's own, such as order, is a name too.
   const script = `
-    ALTER DATABASE ${database} ALLOW_CONNECTIONS false;
+    ALTER DATABASE "${name}" ALLOW_CONNECTIONS false;
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-      WHERE datname IN ('${database}', '${restoring}') AND pid <> pg_backend_pid();
+      WHERE datname IN ('${name}', '${restoring}') AND pid <> pg_backend_pid();
     BEGIN;
-    ALTER DATABASE ${database} RENAME TO ${replaced};
-    ALTER DATABASE ${restoring} RENAME TO ${database};
+    ALTER DATABASE "${name}" RENAME TO ${replaced};
+    ALTER DATABASE ${restoring} RENAME TO "${name}";
     COMMIT;
     DROP DATABASE ${replaced};`;
   // As one text to one process: it goes on to its end when this one is killed.
@@ -76,7 +92,7 @@ export async function swapDatabases(connection: Connection, leader: Machine): Pr
       timeoutSeconds: 120,
     });
   } catch (error) {
-    const open = `ALTER DATABASE ${database} ALLOW_CONNECTIONS true`;
+    const open = `ALTER DATABASE "${name}" ALLOW_CONNECTIONS true`;
     await connection.ssh
       .exec(leader, inContainer("psql", `-qXc '${open}' --dbname=postgres`))
       .catch(() => {});

@@ -13,7 +13,7 @@ import {
   putConfiguration,
   readConfiguration,
   type StackConfiguration,
-  withMachinesOf,
+  withOwn,
 } from "./configuration";
 import { type ControlPlane, writeControlPlane } from "./control-plane";
 import { restoreData } from "./data";
@@ -28,7 +28,9 @@ const usage = `usage: npm run restore -- [--keep-machines] [--passphrase-file FI
 
 Brings the cluster that FILE (npm run backup) is of back to what it was: configuration, rows and media. The file is read to its end
 first; one that is damaged, cut off or another's is refused before anything is changed. A cluster that is not there is made by
-./deploy.sh, with --keep-machines of as many machines as this clone's configuration says. Interrupt it whenever you like and run it again: until the last of a few steps Taiga has what it had.
+./deploy.sh, with --keep-machines of as many machines as this clone's configuration says. Where this clone has the stack,
+taiga:database stays as its file has it. Interrupt it whenever you like and run it again: until the last of a few steps Taiga has what
+it had.
 `;
 
 async function main(): Promise<void> {
@@ -69,11 +71,11 @@ async function main(): Promise<void> {
         const { stack } = held.manifest;
         const present = (await pulumi.has(stack)) ? await readConfiguration(pulumi, stack) : undefined;
         if (present) checkOwner(stack, present, held.configuration);
-        const keep = values["keep-machines"] && present;
+        const keepMachines = values["keep-machines"] ?? false;
         return putConfiguration(
           pulumi,
           stack,
-          keep ? withMachinesOf(present, held.configuration) : held.configuration,
+          present ? withOwn(present, held.configuration, { keepMachines }) : held.configuration,
         );
       },
     },

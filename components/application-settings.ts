@@ -1,4 +1,5 @@
 import { type AdminSettings, readAdmin } from "./admin-settings";
+import { type DatabaseSettings, readDatabase } from "./database-settings";
 import type { MachineKind } from "./machine-settings";
 import type { Complain } from "./problem";
 import { readImages, type TaigaImages } from "./taiga-images";
@@ -17,6 +18,7 @@ export interface ApplicationSettings {
   };
   /** Taiga's own images, or another's that keep their contract (docs/contract.md). Default: the rehearsal's, which are built here. */
   readonly images?: TaigaImages;
+  readonly database: DatabaseSettings;
   readonly features: Features;
   readonly email: EmailSettings;
   /** Default: nobody; who may sign up does, or `manage.py createsuperuser` makes one. */
@@ -67,12 +69,16 @@ const emailDefaults = { port: 587, from: "taiga@localhost", encryption: "starttl
 
 type Mapping = Readonly<Record<string, unknown>>;
 
-/** Reads `taiga:services`, `taiga:back`, `taiga:images`, `taiga:features`, `taiga:email` and `taiga:admin`, complains of every bad field, and goes on with its default. */
+/**
+ * Reads `taiga:services`, `taiga:back`, `taiga:images`, `taiga:database`, `taiga:features`, `taiga:email` and `taiga:admin`, complains
+ * of every bad field, and goes on with its default.
+ */
 export function readApplication(
   raw: {
     readonly services?: string;
     readonly back?: unknown;
     readonly images?: unknown;
+    readonly database?: unknown;
     readonly features?: unknown;
     readonly email?: unknown;
     readonly admin?: unknown;
@@ -141,6 +147,7 @@ export function readApplication(
     ...(admin ? { admin } : {}),
     back: { instances },
     ...(images ? { images } : {}),
+    database: readDatabase(raw.database, complain),
     features: {
       publicRegister: flag("publicRegister"),
       telemetry: flag("telemetry"),

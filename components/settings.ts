@@ -55,6 +55,7 @@ export interface RawSettings {
   readonly services?: string;
   readonly back?: unknown;
   readonly images?: unknown;
+  readonly database?: unknown;
   readonly features?: unknown;
   readonly email?: unknown;
   readonly admin?: unknown;
@@ -71,7 +72,7 @@ export const defaults = {
 const fields = [
   ...["prefix", "machines", "network", "containers", "pool", "cloudConfig", "protectData", "credentials"],
   ...["hypervisors", "pools", "link", "production", "images", "endpoints"],
-  ...["entry", "tls", "services", "back", "features", "email", "admin"],
+  ...["entry", "tls", "services", "back", "database", "features", "email", "admin"],
 ];
 
 /** Fields that nothing reads: a typing error would otherwise pass for a setting. */

@@ -59,6 +59,7 @@ export function readStack(
     ...optional("services"),
     back: mapping("back"),
     images: mapping("images"),
+    database: mapping("database"),
     features: mapping("features"),
     email: mapping("email"),
     admin: mapping("admin"),

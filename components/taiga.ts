@@ -52,8 +52,8 @@ export class Taiga extends pulumi.ComponentResource {
 
     // Keys are named as Taiga's own variables are, in lower case: a unit renders a directory to its environment.
     const config: Record<string, pulumi.Input<string>> = {
-      "database/postgres_db": "taiga",
-      "database/postgres_user": "taiga",
+      "database/postgres_db": application.database.name,
+      "database/postgres_user": application.database.user,
       "database/postgres_password": secret("postgres"),
       "database-member/patroni_replication_password": secret("postgres-replication"),
       "database-member/patroni_rewind_password": secret("postgres-rewind"),
@@ -89,6 +89,7 @@ export class Taiga extends pulumi.ComponentResource {
         members: names.slice(0, members),
         media: mediaMembers > 0 ? names.slice(0, mediaMembers) : names,
         machines: names,
+        database: application.database,
       },
       { ...within, dependsOn: cluster.joined },
     );

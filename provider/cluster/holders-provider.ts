@@ -1,30 +1,35 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 import { configured } from "../configured";
 import { failures } from "../failures";
+import { type DatabaseNames, databaseNames, renamings } from "./database-names";
 import { untilWhole } from "./health";
 
-/** Names of machines. */
+/** Names of machines, and of what those with the database have. */
 export interface HoldersInputs {
   readonly members: readonly string[];
   readonly media: readonly string[];
   readonly machines: readonly string[];
+  /** A stack that was made before there was a choice has none stored. */
+  readonly database?: DatabaseNames;
 }
 
 const { configure, connected } = configured("cluster.Holders");
 
 export { configure };
 
-/** No machine is to hold nothing any more. */
+/** No machine is to hold nothing any more, and the database keeps its names. Without `olds` there is no cluster yet. */
 export async function check(
-  { members = [], media = [] }: Partial<HoldersInputs>,
+  olds: Partial<HoldersInputs>,
   news: HoldersInputs,
 ): Promise<dynamic.CheckResult<HoldersInputs>> {
+  const { members = [], media = [] } = olds;
   return {
     inputs: news,
     failures: failures({
       members: refusal("members of database and broker", without(members, news.members), members.length),
       // One that stays hands over what it had of its own (libexec/media-moved).
       media: refusal("media", without(without(media, news.media), news.machines), media.length),
+      ...(olds.members && renamings(olds.database, news.database)),
     }),
   };
 }
@@ -40,7 +45,7 @@ export async function diff(
   return { changes, replaces: [] };
 }
 
-/** A cluster that was made before there was this resource may have more members than it is to have now. */
+/** A cluster that was made before there was this resource may have more members than it is to have now, or other names. */
 export async function create(inputs: HoldersInputs): Promise<dynamic.CreateResult<HoldersInputs>> {
   const connection = connected();
   const prefix = "/service/taiga/members/";
@@ -48,6 +53,9 @@ export async function create(inputs: HoldersInputs): Promise<dynamic.CreateResul
   const there = running.map((key) => key.slice(prefix.length));
   const refused = refusal("members of the database", without(there, inputs.members), there.length);
   if (refused) throw new Error(refused);
+  const names = await databaseNames(connection);
+  const renamed = Object.entries(names ? renamings(names, inputs.database) : {});
+  if (renamed.length > 0) throw new Error(renamed.map(([field, why]) => `${field}: ${why}`).join("\n"));
   return { id: "holders", outs: inputs };
 }
 

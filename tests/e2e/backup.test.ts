@@ -5,9 +5,13 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Client } from "../support/client";
 import { attachments, uploadOf } from "../support/ledger-kinds";
+import { superuser } from "../support/psql-session";
 import { type Outputs, TestStack } from "../support/stack";
 
-/** A cluster of container machines that is backed up, destroyed, and brought back from the file; and its first user. */
+/**
+ * A cluster of container machines that is backed up, destroyed, and brought back from the file, at last with another database; and
+ * its first user. Name and user of the database are words of SQL's own.
+ */
 const password = "correct horse";
 const stack = new TestStack("e2eb", {
   "taiga:machines": { count: 3, kind: "container" },
@@ -16,6 +20,7 @@ const stack = new TestStack("e2eb", {
   "taiga:containers": process.env.E2E_CONTAINERS ?? "10.205.0.0/16",
   "taiga:features": { telemetry: true },
   "taiga:admin": { username: "ada", email: "ada@example.org" },
+  "taiga:database": { name: "order", user: "select" },
 });
 const file = join(stack.directory, "e2eb.age");
 
@@ -50,6 +55,16 @@ async function media(path: string): Promise<string[]> {
 
 const upload = (path: string, text: string) =>
   stack.ssh("1", `sudo install -D /dev/stdin /run/taiga/media/tree/${path} <<<'${text}'`);
+
+/** The users who own tables of a database. */
+const owners = async (database: string): Promise<string[]> => {
+  const sql = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'";
+  const said = await stack.ssh(
+    "1",
+    `sudo docker exec -u postgres taiga-db ${superuser} -d ${database} -c "${sql}"`,
+  );
+  return said.trim().split("\n");
+};
 
 const restore = (from: string, ...options: string[]) =>
   stack.run("npm", ["run", "--silent", "restore", "--", ...options, from]);
@@ -164,13 +179,22 @@ describe("a cluster's backup", { timeout: 20 * 60_000 }, () => {
     await stack.pulumi("preview", "--expect-no-changes");
   });
 
-  it("becomes a smaller cluster, which no update makes of a larger one", async () => {
+  it("becomes a smaller cluster with another database, which no update makes of what is there", async () => {
+    assert.deepEqual(await owners("order"), ["select"]);
     await stack.pulumi("config", "set", "--path", "taiga:machines.count", "1");
-    await assert.rejects(stack.pulumi("preview"), /npm run restore -- --keep-machines/);
+    await stack.pulumi("config", "set", "--path", "taiga:database.name", "projects");
+    await stack.pulumi("config", "set", "--path", "taiga:database.user", "keeper");
+    await assert.rejects(stack.pulumi("preview"), (error: Error) => {
+      assert.match(error.message, /npm run restore -- --keep-machines/);
+      assert.match(error.message, /taiga:database\.name: "projects" .*"order".*npm run backup/s);
+      assert.match(error.message, /taiga:database\.user: "keeper" .*"select"/s);
+      return true;
+    });
     await stack.pulumi("destroy", "--yes", "--skip-preview");
     await restore(file, "--keep-machines");
     await connect();
     assert.equal(outputs.machines.length, 1);
+    assert.deepEqual(await owners("projects"), ["keeper"], "whoever owned them where the backup is from");
     assert.deepEqual(await subjects(), ["before 1", "before 2", "before 3"]);
     assert.deepEqual(await media("project/kept.txt"), ["kept\n"]);
     assert.equal((await logIn(password)).status, 200);

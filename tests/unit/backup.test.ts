@@ -7,8 +7,9 @@ import { buffer } from "node:stream/consumers";
 import { after, describe, it } from "node:test";
 import { pack } from "tar-stream";
 import { ArchiveWriter, type Entry, readArchive } from "../../backup/archive";
-import { checkOwner, isSame, pathText, takeApart } from "../../backup/configuration";
+import { checkOwner, isSame, pathText, takeApart, withOwn } from "../../backup/configuration";
 import { keysToKeep, unitsToKeep } from "../../backup/control-plane";
+import { beginRestore, dumpDatabase, swapDatabases } from "../../backup/database";
 import { manifestOf, readManifest } from "../../backup/manifest";
 import { mediaStream, TarNames } from "../../backup/media";
 import { passphraseOf } from "../../backup/passphrase";
@@ -176,6 +177,81 @@ describe("a stack's configuration in a backup", () => {
     assert.throws(() => checkOwner("dev", other, taken), /another cluster[\s\S]*Nothing was changed/);
     checkOwner("dev", taken, taken);
     checkOwner("dev", { config: {}, secrets: [] }, taken);
+  });
+});
+
+describe("a restored configuration", () => {
+  const secrets = [{ path: ["taiga:credentials"], value: "root" }];
+  const held = {
+    config: { "taiga:database": { name: "old" }, "taiga:machines": { count: 3 }, "taiga:entry": "10.0.0.5" },
+    secrets,
+  };
+  const present = {
+    config: { "taiga:database": { name: "new" }, "taiga:machines": { count: 1 }, "taiga:entry": "10.0.0.6" },
+    secrets: [],
+  };
+
+  it("is the backup's but for the names of the database, which belong to the one that is there", () => {
+    assert.deepEqual(withOwn(present, held, { keepMachines: false }), {
+      config: { ...held.config, "taiga:database": { name: "new" } },
+      secrets,
+    });
+    const { "taiga:database": _, ...unnamed } = held.config;
+    const of = (config: object) => ({ config: { ...config }, secrets });
+    assert.deepEqual(withOwn(of({}), held, { keepMachines: false }), of(unnamed));
+  });
+
+  it("keeps the machines too where it is told to", () => {
+    assert.deepEqual(withOwn(present, held, { keepMachines: true }).config, {
+      ...present.config,
+      "taiga:entry": "10.0.0.5",
+    });
+  });
+});
+
+describe("a backup's way to the rows", () => {
+  const leader = { name: "a-1", address: "10.0.0.1" };
+  /** A cluster whose database and user are words of SQL's own; what it is told, with the input. */
+  const cluster = (keys: Record<string, string>) => {
+    const told: string[] = [];
+    const get = (key: string) => ({ string: async () => keys[key] ?? null });
+    const say = async (_: unknown, command: string, { input = "" } = {}) => {
+      told.push(`${command}\n${input}`);
+      return "";
+    };
+    const connection = {
+      etcd: { run: async (ask: (client: object) => unknown) => ask({ get }) },
+      ssh: { start: say, succeed: say, exec: say },
+    };
+    return { connection: connection as never, told };
+  };
+  const keys = {
+    "/taiga/config/database/postgres_db": "order",
+    "/taiga/config/database/postgres_user": "select",
+  };
+
+  it("is by the names that the cluster's own keys say", async () => {
+    const { connection, told } = cluster(keys);
+    await dumpDatabase(connection, leader);
+    await beginRestore(connection, leader);
+    await swapDatabases(connection, leader);
+    const [dump, , , create, restore, swap, ...more] = told;
+    assert.deepEqual(more, []);
+    assert.match(dump ?? "", /pg_dump .*--dbname=order\n/);
+    assert.match(create ?? "", /createdb .*--owner=select .*taiga_restoring\n/);
+    assert.match(restore ?? "", /pg_restore .*--no-owner --role=select .*--dbname=taiga_restoring\n/);
+    assert.match(swap ?? "", /ALTER DATABASE "order" RENAME TO taiga_replaced;/);
+    assert.match(swap ?? "", /ALTER DATABASE taiga_restoring RENAME TO "order";/);
+    assert.match(swap ?? "", /datname IN \('order', 'taiga_restoring'\)/);
+    assert.doesNotMatch(told.join(), /taiga(?!-db\b|_restoring\b|_replaced\b)/, "no name of its own");
+  });
+
+  it("is none where no deploy has written them yet", async () => {
+    const { connection, told } = cluster({});
+    await assert.rejects(dumpDatabase(connection, leader), /etcd does not say .*\.\/deploy\.sh/);
+    await assert.rejects(swapDatabases(connection, leader), /etcd does not say/);
+    await assert.rejects(beginRestore(connection, leader), /etcd does not say/);
+    assert.deepEqual(told, []);
   });
 });
 

@@ -96,6 +96,20 @@ const generated: Readonly<Record<string, fc.Arbitrary<Fault>>> = {
   "a field of machines": without(["count", "kind", "memory", "vcpus", "image"]).chain((field) =>
     machines(field, word),
   ),
+  "the database's names": fc
+    .tuple(
+      fc.constantFrom("name", "user"),
+      fc.oneof(
+        fc.stringMatching(/^([A-Z]|[0-9]|[a-z]+[ -])[a-z]{2,12}$/),
+        fc.integer(),
+        fc.constant("postgres"),
+      ),
+    )
+    .map(([field, value]) => ({
+      config: { "taiga:database": { [field]: value } },
+      field: `taiga:database.${field}`,
+      value,
+    })),
   "an image's version without its checksum": fault(fc.tuple(octet, octet, octet), ([a, b, c]) => {
     const version = `${a}.${b}.${c}`;
     return {

@@ -60,6 +60,7 @@ describe("the program of an emulated cluster", () => {
       features: { telemetry: true, importers: ["jira"] },
       email: { host: "mail.example.org", password: "hidden" },
       admin: { username: "ada", email: "ada@example.org" },
+      database: { name: "projects", user: "keeper" },
     });
     const credentials = pulumi.secret(JSON.stringify(await createCredentials()));
     const cluster = new Cluster("taiga-test", {
@@ -259,7 +260,14 @@ describe("the program of an emulated cluster", () => {
       one("pulumi-nodejs:dynamic/fleet:Rollout", "taiga-db").units,
       ["", "-discovery"].flatMap((kind) => [1, 2, 3].map((index) => `taiga-db${kind}@${index}.service`)),
     );
-    assert.equal(one("pulumi-nodejs:dynamic/etcd:Key", "/taiga/config/database/postgres_db").value, "taiga");
+  });
+
+  it("names the database as configured: in its keys, and where a preview looks whether it may be so named", () => {
+    const value = (key: string) =>
+      one("pulumi-nodejs:dynamic/etcd:Key", `/taiga/config/database/${key}`).value;
+    assert.deepEqual([value("postgres_db"), value("postgres_user")], ["projects", "keeper"]);
+    const { database } = one("pulumi-nodejs:dynamic/cluster:Holders", "taiga");
+    assert.deepEqual(database, { name: "projects", user: "keeper" });
   });
 
   it("gives passwords of the database and the broker as secrets of their own, the members' apart from the clients'", () => {

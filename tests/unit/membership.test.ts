@@ -277,6 +277,41 @@ describe("the machines that hold what is replicated", () => {
   });
 });
 
+describe("the names the database was made with", () => {
+  const machines = { members: ["a-1"], media: ["a-1"], machines: ["a-1"] };
+  const named = (name: string, user: string) => ({ ...machines, database: { name, user } });
+  const refused = async (old: Parameters<typeof provider.check>[0], news: ReturnType<typeof named>) =>
+    (await provider.check(old, news)).failures ?? [];
+
+  it("are any when there is no cluster yet, and stay", async () => {
+    assert.deepEqual(await refused({}, named("projects", "keeper")), []);
+    assert.deepEqual(await refused(named("projects", "keeper"), named("projects", "keeper")), []);
+  });
+
+  it("are not changed: says the field, both names and the way to others", async () => {
+    const [name, user, ...more] = await refused(named("projects", "keeper"), named("taiga", "other"));
+    assert.deepEqual(
+      [name?.property, user?.property, more],
+      ["taiga:database.name", "taiga:database.user", []],
+    );
+    assert.match(
+      name?.reason ?? "",
+      /^"taiga" .* "projects".*write projects\. .*npm run backup, pulumi destroy, the new configuration, npm run restore/,
+    );
+    assert.match(user?.reason ?? "", /^"other" .* "keeper".*write keeper/);
+    const [alone, ...others] = await refused(named("a", "b"), named("a", "c"));
+    assert.deepEqual([alone?.property, others], ["taiga:database.user", []]);
+  });
+
+  it("are taiga and taiga where the state says none, which is no change", async () => {
+    assert.deepEqual(await refused(machines, named("taiga", "taiga")), []);
+    assert.equal((await provider.diff("", machines, named("taiga", "taiga"))).changes, false);
+    const [name, user] = await refused(machines, named("projects", "keeper"));
+    assert.match(name?.reason ?? "", /^"projects" is another than "taiga"/);
+    assert.match(user?.reason ?? "", /^"keeper" is another than "taiga"/);
+  });
+});
+
 describe("a data disk", () => {
   const was = {
     ...{ name: "a-1", address: "10.0.0.1", libvirt: "qemu:///system", pool: "p", volume: "a-1-data" },

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { load } from "js-yaml";
+import { databaseDefaults } from "../../components/database-settings";
 import { productionFindings } from "../../components/production";
 import { defaults, type RawSettings, readSettings, unknownFields } from "../../components/settings";
 
@@ -55,6 +56,7 @@ describe("the project's schema", () => {
 
   it("has the defaults the program has", () => {
     assert.deepEqual(config["taiga:machines"]?.default, { ...defaults.machines });
+    assert.deepEqual(config["taiga:database"]?.default, { ...databaseDefaults });
     assert.equal(config["taiga:network"]?.default, defaults.network);
     assert.equal(config["taiga:containers"]?.default, defaults.containers);
     assert.equal(config["libvirt:uri"]?.value, defaults.libvirt);

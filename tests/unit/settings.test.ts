@@ -14,6 +14,17 @@ describe("a stack's settings", () => {
     assert.equal(settings.pool, "/var/lib/taiga/taiga-dev");
   });
 
+  it("name the database and its user taiga, each unless it is named otherwise", () => {
+    const database = (raw: object) => readSettings({ prefix: "p", ...raw }).settings.application.database;
+    assert.deepEqual(database({}), { name: "taiga", user: "taiga" });
+    assert.deepEqual(database({ database: {} }), { name: "taiga", user: "taiga" });
+    assert.deepEqual(database({ database: { name: "projects" } }), { name: "projects", user: "taiga" });
+    const longest = `_${"a".repeat(62)}`;
+    const both = { name: longest, user: "order" };
+    assert.deepEqual(database({ database: both }), both);
+    assert.deepEqual(messages({ database: both }), []);
+  });
+
   const refusals: readonly [string, object, RegExp][] = [
     [
       "memory below what boots",
@@ -77,6 +88,37 @@ describe("a stack's settings", () => {
       "an unknown importer",
       { features: { importers: ["asana"] } },
       /taiga:features\.importers: \["asana"\] is no list of importers; write a list of github, jira, trello/,
+    ],
+    ...["postgres", "template0", "template1", "taiga_restoring", "taiga_replaced"].map(
+      (name): [string, object, RegExp] => [
+        `${name} as Taiga's database`,
+        { database: { name } },
+        new RegExp(`taiga:database\\.name: "${name}" is taken by .*write another, such as taiga`),
+      ],
+    ),
+    ...["postgres", "public", "none", "replicator", "rewinder", "pg_taiga"].map(
+      (user): [string, object, RegExp] => [
+        `${user} as the database's user`,
+        { database: { user } },
+        new RegExp(`taiga:database\\.user: "${user}" is taken by .*write another, such as taiga`),
+      ],
+    ),
+    ...["", "Taiga", "9lives", "a-b", 'a"b', "a b", "a\n", "a".repeat(64), 5, null, ["taiga"]].map(
+      (name): [string, object, RegExp] => [
+        `a database named ${JSON.stringify(name)}`,
+        { database: { name } },
+        /taiga:database\.name: .* is no plain identifier .*at most 63 lower-case letters.*such as taiga/,
+      ],
+    ),
+    [
+      "a database's unknown field",
+      { database: { password: "hunter2" } },
+      /taiga:database\.password: "\[secret\]" is for no known field; write one of name, user/,
+    ],
+    [
+      "a database that is no mapping",
+      { database: "projects" },
+      /taiga:database: .*is no mapping; write one such as \{ name: taiga, user: taiga \}/,
     ],
     ["features that are a list", { features: ["telemetry"] }, /taiga:features: .*is no mapping/],
     [
@@ -146,6 +188,7 @@ describe("a stack's settings", () => {
           pool: fc.string(),
           entry: fc.string(),
           back: fc.anything(),
+          database: fc.anything(),
           features: fc.anything(),
           email: fc.anything(),
           admin: fc.anything(),
