@@ -6,7 +6,8 @@ import { TestStack } from "../tests/support/stack";
 import { type Benchmark, inTurn, median, type Result, ratio } from "./benchmark";
 import { resources, timedPulumi } from "./cluster";
 import { count, nothingProgram } from "./nothing";
-import { Program } from "./program";
+import { withPeers } from "./peers";
+import type { Program } from "./program";
 import type { Recorded } from "./recorded";
 import { bytesOf, isOfMachine } from "./state";
 
@@ -36,42 +37,35 @@ export const fifty: Benchmark = {
   run: async (options) => {
     const folder = mkdtempSync(join(tmpdir(), "taiga-bench-fifty-"));
     const stack = new TestStack(name, {}, join(folder, "checkout"));
-    const peers: Program[] = [];
-    const peer = async (folderName: string, text: string) => {
-      const program = await Program.make(join(folder, folderName), { language: "javascript", text });
-      peers.push(program);
-      await program.up();
-      return program;
-    };
     try {
       stack.write("index.ts", fiftyMachines);
       await stack.run("npm", ["run", "credentials", "--", name]);
       const recorded = await record(stack);
       const counts = count(recorded.map(({ type }) => type).filter((type) => !type.startsWith("pulumi:")));
       const text = nothingProgram(counts, "e2e50-peer", folder);
-      const nothing = await peer("nothing", text);
-      const empty = await peer("empty", "");
-      await importState(stack, recorded, providersOf(nothing));
-      const stored = await resources(stack);
-      const isMachines = (each: (typeof stored)[number]) =>
-        prefixes.some((prefix) => isOfMachine(each, prefix));
-      const subjects = {
-        ours: () => timedPulumi(stack, "preview", "--expect-no-changes"),
-        nothing: () => nothing.preview(),
-        empty: () => empty.preview(),
-      };
-      await inTurn(1, () => {}, subjects); // warms caches
-      return [
-        ...results(await inTurn(options.rounds ?? 7, options.say, subjects)),
-        {
-          name: "state of a virtual machine, as its program registers it",
-          value: bytesOf(stored, isMachines) / 50,
-          unit: "bytes",
-        },
-      ];
+      return await withPeers(folder, async (peer) => {
+        const nothing = await peer("nothing", text);
+        const empty = await peer("empty", "");
+        await importState(stack, recorded, providersOf(nothing));
+        const stored = await resources(stack);
+        const isMachines = (each: (typeof stored)[number]) =>
+          prefixes.some((prefix) => isOfMachine(each, prefix));
+        const subjects = {
+          ours: () => timedPulumi(stack, "preview", "--expect-no-changes"),
+          nothing: () => nothing.preview(),
+          empty: () => empty.preview(),
+        };
+        await inTurn(1, () => {}, subjects); // warms caches
+        return [
+          ...results(await inTurn(options.rounds ?? 7, options.say, subjects)),
+          {
+            name: "state of a virtual machine, as its program registers it",
+            value: bytesOf(stored, isMachines) / 50,
+            unit: "bytes",
+          },
+        ];
+      });
     } finally {
-      for (const program of peers)
-        await program.destroy().catch((error: Error) => console.error(error.message));
       rmSync(folder, { recursive: true, force: true });
     }
   },

@@ -1,33 +1,30 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TestEtcd } from "../tests/support/etcd";
-import { type Benchmark, inTurn, type Options, type Result, ratio } from "./benchmark";
+import { type Result, ratio } from "./benchmark";
 import { Loop } from "./etcdctl-loop";
-import { keyProgram, type Phase, phases, programOn, step, value } from "./key-phases";
+import {
+  type Bench,
+  compared,
+  keyProgram,
+  ofKeys,
+  programOn,
+  step,
+  throughPhases,
+  value,
+} from "./key-phases";
 import { ProviderMemory } from "./memory";
 import { Program } from "./program";
 
-const full = 1000;
-
 /** etcd.Key as a user writes it, against an ordinary inline provider that does nothing, and against a loop of etcdctl. */
-export const keys: Benchmark = {
-  name: "keys",
-  says: "1,000 etcd.Key created, unchanged, changed and destroyed; their state; the provider's memory",
-  run: async (options) => {
-    const count = Math.round(full * options.scale);
-    const folder = mkdtempSync(join(tmpdir(), "taiga-bench-keys-"));
-    const etcd = await TestEtcd.start(95);
-    try {
-      return await measure(options, count, folder, etcd);
-    } finally {
-      await etcd.stop();
-      rmSync(folder, { recursive: true, force: true });
-    }
+export const keys = ofKeys(
+  {
+    name: "keys",
+    says: "1,000 etcd.Key created, unchanged, changed and destroyed; their state; the provider's memory",
   },
-};
+  95,
+  measure,
+);
 
-async function measure(options: Options, count: number, folder: string, etcd: TestEtcd): Promise<Result[]> {
+async function measure({ options, count, folder, etcd }: Bench): Promise<Result[]> {
   const ours = await programOn(etcd, join(folder, "ours"), keyProgram(count));
   const inline = await Program.make(join(folder, "inline"), {
     language: "javascript",
@@ -44,25 +41,11 @@ async function measure(options: Options, count: number, folder: string, etcd: Te
       memory[name].push(watch.end());
     }
   };
-  let bytes = 0;
-  const took = Object.fromEntries(
-    phases.map((phase) => [phase, { ours: [], inline: [], loop: [] }]),
-  ) as unknown as Record<Phase, Record<"ours" | "inline" | "loop", number[]>>;
-  const rounds = options.rounds ?? 1;
-  for (let round = 0; round < rounds; round += 1) {
-    const empty = ours.stateBytes();
-    for (const phase of phases) {
-      const seconds = await inTurn(1, (line) => options.say(`${phase}, ${line}`), {
-        ours: () => watched("ours", ours, () => step(ours, phase)),
-        inline: () => watched("inline", inline, () => step(inline, phase)),
-        loop: () => loop.run(phase),
-      });
-      if (phase === "unchanged")
-        bytes = (ours.stateBytes() - empty) / count - Buffer.byteLength(`${value}1-${count / 2}`);
-      for (const name of ["ours", "inline", "loop"] as const)
-        took[phase][name].push(seconds[name][0] as number);
-    }
-  }
+  const { took, grown } = await throughPhases(options, ours, {
+    ours: (phase) => watched("ours", ours, () => step(ours, phase)),
+    inline: (phase) => watched("inline", inline, () => step(inline, phase)),
+    loop: (phase) => loop.run(phase),
+  });
 
   const number = count.toLocaleString("en");
   const sum = (name: "ours" | "inline") =>
@@ -76,23 +59,14 @@ async function measure(options: Options, count: number, folder: string, etcd: Te
       goal: 0.7,
       against,
     },
-    ...phases.map(
-      (phase): Result => ({
-        name: `${number} keys ${phase}`,
-        value: ratio(took[phase].ours, took[phase].inline),
-        unit: "ratio",
-        against,
-      }),
-    ),
-    ...phases.map(
-      (phase): Result => ({
-        name: `${number} keys ${phase}`,
-        value: ratio(took[phase].ours, took[phase].loop),
-        unit: "ratio",
-        against: "a loop of etcdctl",
-      }),
-    ),
-    { name: "state of a key, beside its value", value: bytes, unit: "bytes", goal: 1500 },
+    ...compared(`${number} keys`, took, "inline", against),
+    ...compared(`${number} keys`, took, "loop", "a loop of etcdctl"),
+    {
+      name: "state of a key, beside its value",
+      value: grown / count - Buffer.byteLength(`${value}1-${count / 2}`),
+      unit: "bytes",
+      goal: 1500,
+    },
     {
       name: `memory of the provider's process at ${number} keys`,
       value: Math.max(...memory.ours),

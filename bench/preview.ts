@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Benchmark, inTurn, median, type Options, type Result, ratio } from "./benchmark";
 import { resources, timedPulumi, withStack } from "./cluster";
 import { count, nothingProgram } from "./nothing";
-import { Program } from "./program";
+import { withPeers } from "./peers";
 import { bytesOf, isOfMachine } from "./state";
 
 /** A running stack against a precompiled program with as many do-nothing resources over the same plugins. */
@@ -18,29 +18,22 @@ export const preview: Benchmark = {
       const counts = count(stored.map(({ type }) => type));
       const machine = bytesOf(stored, (each) => isOfMachine(each, `taiga-${options.stack}`)) / 3;
       const folder = mkdtempSync(join(tmpdir(), "taiga-bench-preview-"));
-      const peers: Program[] = [];
-      const peer = async (name: string, text: string) => {
-        const program = await Program.make(join(folder, name), { language: "javascript", text });
-        peers.push(program);
-        await program.up();
-        return program;
-      };
       try {
-        const nothing = await peer("nothing", nothingProgram(counts, `${options.stack}-peer`, folder));
-        const empty = await peer("empty", "");
-        const subjects = {
-          ours: () => timedPulumi(stack, "preview", "--expect-no-changes"),
-          nothing: () => nothing.preview(),
-          empty: () => empty.preview(),
-        };
-        await inTurn(1, () => {}, subjects); // warms caches
-        return [
-          ...results(options, await inTurn(options.rounds ?? 7, options.say, subjects)),
-          { name: `state of a machine, ${options.kind}`, value: machine, unit: "bytes" },
-        ];
+        return await withPeers(folder, async (peer) => {
+          const nothing = await peer("nothing", nothingProgram(counts, `${options.stack}-peer`, folder));
+          const empty = await peer("empty", "");
+          const subjects = {
+            ours: () => timedPulumi(stack, "preview", "--expect-no-changes"),
+            nothing: () => nothing.preview(),
+            empty: () => empty.preview(),
+          };
+          await inTurn(1, () => {}, subjects); // warms caches
+          return [
+            ...results(options, await inTurn(options.rounds ?? 7, options.say, subjects)),
+            { name: `state of a machine, ${options.kind}`, value: machine, unit: "bytes" },
+          ];
+        });
       } finally {
-        for (const program of peers)
-          await program.destroy().catch((error: Error) => console.error(error.message));
         rmSync(folder, { recursive: true, force: true });
       }
     }),
