@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { FleetClient } from "../../provider/clients/fleet";
 import { formatUnitFile } from "../../provider/fleet/unit-file";
+import { activeStates } from "../support/active-states";
 import { TestCluster } from "../support/cluster";
 
 /** What a user's program sees of the dynamic resources, through the engine, on the etcd and fleet of three machines. */
@@ -63,8 +64,7 @@ ${statements}`);
     service(2);
     assert.deepEqual(await steps(), ["create w-side@2.service", "create w@2.service", "update w"]);
     await up();
-    const active = (await fleet.states()).filter((each) => each.systemdActiveState === "active");
-    assert.equal(active.length, 4);
+    const active = await activeStates(fleet, 4);
     for (const instance of [1, 2]) {
       const on = active.filter(({ name }) => name.endsWith(`@${instance}.service`));
       assert.equal(new Set(on.map(({ machineID }) => machineID)).size, 1, "a sidekick is where its unit is");

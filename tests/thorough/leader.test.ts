@@ -6,6 +6,7 @@ import { FleetClient } from "../../provider/clients/fleet";
 import type { Machine } from "../../provider/clients/ssh";
 import { clusterLacks } from "../../provider/cluster/health";
 import { listMembers, memberOf } from "../../provider/cluster/members";
+import { activeStates } from "../support/active-states";
 import { TestCluster } from "../support/cluster";
 
 const keys = 1_000;
@@ -77,7 +78,7 @@ new fleet.Rollout("all", { units: names, revision: "1" }, { ...within, dependsOn
 
   const isThere = async () => {
     assert.deepEqual(Object.values(await values()), Array<string>(keys).fill("written"));
-    const active = (await fleet.states()).filter((each) => each.systemdActiveState === "active");
+    const active = await activeStates(fleet, units);
     assert.equal(new Set(active.map(({ name }) => name)).size, units);
     for (let tries = 0; await clusterLacks(cluster.connection, cluster.connection.machines); tries += 1) {
       assert.ok(tries < 60, "the cluster is whole again");
