@@ -4,7 +4,10 @@ import { dirname, join, resolve } from "node:path";
 import { describe, it } from "node:test";
 
 const root = resolve(__dirname, "../..");
-const pages = ["README.md", "docs/architecture.md", "docs/operations.md", "docs/decisions.md"];
+const pages = [
+  "README.md",
+  ...["architecture", "contract", "decisions", "operations"].map((page) => `docs/${page}.md`),
+];
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 describe("the README and docs", () => {
