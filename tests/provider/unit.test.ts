@@ -7,7 +7,8 @@ import { untilUnitsAreBack } from "../../provider/cluster/units-back";
 import { Connection } from "../../provider/connection";
 import { lacksOf, placementsOf } from "../../provider/fleet/gate/lacks";
 import { snapshot } from "../../provider/fleet/gate/readings";
-import { staysOf, unsettled } from "../../provider/fleet/gate/settled";
+import { unsettled } from "../../provider/fleet/gate/settled";
+import { staysOf } from "../../provider/fleet/gate/stays";
 import * as rollout from "../../provider/fleet/rollout-provider";
 import { formatUnitFile } from "../../provider/fleet/unit-file";
 import * as unit from "../../provider/fleet/unit-provider";
@@ -301,6 +302,9 @@ describe("fleet.Unit", { timeout: 20 * 60_000 }, () => {
     const questions = asked.mock.calls.filter(({ arguments: [, command] }) => /list-units/.test(command));
     // Of three machines once a second, until it is known which it is to be on; each gate for itself would ask eight times as often.
     assert.ok(questions.length > 0 && questions.length <= 24, `${questions.length} questions`);
+    const times = asked.mock.calls.filter(({ arguments: [, command] }) => /systemctl show/.test(command));
+    // Of one machine, before and after the second for which a unit must stay.
+    assert.ok(times.length > 0 && times.length <= 4, `${times.length} questions for how long`);
   });
 
   describe("that systemd has active, though what fleet published is older", () => {

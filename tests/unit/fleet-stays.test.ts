@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { activeTimes } from "../../provider/fleet/gate/settled";
+import { activeTimes } from "../../provider/fleet/gate/stays";
 
 const now = Date.parse("2026-11-30T10:30:50.500Z");
 const unit = (state: string, since: string) => `ActiveState=${state}\nActiveEnterTimestamp=${since}\n`;
