@@ -1,17 +1,30 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { nodeImage, payload } from "../images/artifacts";
 import { buildArtifacts } from "../images/build";
-import { asRoot } from "./as-root";
+import { asRoot, rootWay } from "./as-root";
 import { cacheDir } from "./cache";
 import { root } from "./environment";
 import { run } from "./run";
+import { quoted } from "./shell";
 import type { Progress } from "./steps";
 
-/** Builds node image and payload, for which root file systems are mounted and entered: as root, by sudo where we are not. */
+export const artifactsAreBuilt = (): boolean => [nodeImage(), payload()].every(({ dir }) => existsSync(dir));
+
+/**
+ * Builds node image and payload, for which root file systems are mounted and entered: as root, by sudo where we are not.
+ * @throws Error with the line to copy, where they are not there and this user cannot become root.
+ */
 export async function buildArtifactsAsRoot(progress: Progress): Promise<void> {
   if (process.getuid?.() === 0) return buildArtifacts(progress.say);
-  const [command, args] = asRoot("env", [
-    ...[`TAIGA_CACHE=${cacheDir()}`, `HOME=/root`, `PATH=${process.env.PATH}`],
-    ...[process.execPath, "--require", "tsx/cjs", join(root, "images/build.ts")],
-  ]);
+  if (artifactsAreBuilt()) return;
+  const environment = [`TAIGA_CACHE=${cacheDir()}`, `HOME=/root`, `PATH=${process.env.PATH}`];
+  const build = [process.execPath, "--require", "tsx/cjs", join(root, "images/build.ts")];
+  const [command, args] = asRoot("env", [...environment, ...build]);
+  if (rootWay() === "none") {
+    throw new Error(
+      `node image and payload are not built, and building them takes root. Please run this line, then ./deploy.sh again:\n  (cd ${quoted(root)} && ${[command, ...args].map(quoted).join(" ")})`,
+    );
+  }
   await run(command, args, { cwd: root, log: progress.log, line: progress.say });
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { asRoot } from "./as-root";
+import { readFileSync, statSync } from "node:fs";
+import { asRoot, rootWay } from "./as-root";
 import { run } from "./run";
 
 /** The folder that holds the pools of every stack, unless a stack's `taiga:pool` is elsewhere. */
@@ -9,14 +9,28 @@ export const volumesFolder = "/var/lib/taiga";
 /**
  * Keeps this host's other users out of the pools: the libvirt provider makes every volume readable by all, also those with
  * a machine's host key or with Taiga's data. QEMU alone, where it is a user of its own, may pass through.
+ * @throws Error with the line to copy, where the folder is not closed and this user cannot become root.
  */
-export async function ensureVolumesFolder(log: string): Promise<void> {
+export async function ensureVolumesFolder(log: string, folder = volumesFolder): Promise<void> {
+  const way = rootWay();
+  if (way === "none" && isClosed(folder)) return;
   const group = qemuGroup();
   const [command, args] = asRoot("install", [
     ...["-d", "-o", "root", "-g", group ?? "root", "-m", group ? "0710" : "0700"],
-    volumesFolder,
+    folder,
   ]);
+  if (way === "none") {
+    throw new Error(
+      `${folder} is to be made and closed to other users, which takes root. Please run this line, then ./deploy.sh again:\n  ${[command, ...args].join(" ")}`,
+    );
+  }
   await run(command, args, { log });
+}
+
+/** Whether a folder is root's own, and others than its group may not enter it. */
+export function isClosed(folder: string): boolean {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  return found?.uid === 0 && (found.mode & 0o007) === 0;
 }
 
 /** The group QEMU runs as; undefined where it is root. Debian's, Fedora's and Arch's names, in this order. */
