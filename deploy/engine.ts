@@ -54,9 +54,6 @@ export async function ensureEngine(progress: Progress): Promise<Engine> {
   return { bin, pulumi, home, says: `pulumi ${version} in ${bin}` };
 }
 
-/** Whether there is a pulumi that may be recent enough, without asking it. */
-export const hasPulumi = (home = pulumiHome()): boolean => candidates(home).length > 0;
-
 const candidates = (home: string): string[] =>
   [...(process.env.PATH ?? "").split(delimiter), join(home, "bin")].filter((folder) => {
     const pulumi = join(folder, "pulumi");
@@ -66,7 +63,7 @@ const candidates = (home: string): string[] =>
   });
 
 /** A recent pulumi on the PATH or where its installer puts it, with language host and launcher beside it. */
-function findPulumi(home: string): { bin: string; version: string } | undefined {
+export function findPulumi(home = pulumiHome()): { bin: string; version: string } | undefined {
   for (const folder of candidates(home)) {
     const { stdout } = spawnSync(join(folder, "pulumi"), ["version"], {
       encoding: "utf8",
@@ -122,10 +119,12 @@ function install(from: string, to: string): void {
 }
 
 async function buildPlugins(progress: Progress): Promise<void> {
-  const home = pulumiHome();
-  for (const plugin of resourcePlugins)
-    if (!isInstalled(home, plugin)) await buildPlugin(plugin.name, progress);
+  for (const name of missingPlugins()) await buildPlugin(name, progress);
 }
+
+/** The names of the plugins that are not installed as this project wants them. */
+export const missingPlugins = (home = pulumiHome()): string[] =>
+  resourcePlugins.filter((plugin) => !isInstalled(home, plugin)).map(({ name }) => name);
 
 type Plugin = (typeof resourcePlugins)[number];
 

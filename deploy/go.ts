@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ensureGo } from "./go-toolchain";
 import { run } from "./run";
@@ -45,6 +45,16 @@ export async function goBuild(build: GoBuild): Promise<void> {
     },
   );
 }
+
+/** The versions that the modules in these folders want, one each. */
+export const wantedByModules = (...folders: string[]): string[] => [
+  ...new Set(
+    folders
+      .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+      .filter((moduleDir) => existsSync(join(moduleDir, "go.mod")))
+      .map(wantedGo),
+  ),
+];
 
 /** The version after `go` in the module's go.mod. */
 function wantedGo(moduleDir: string): string {

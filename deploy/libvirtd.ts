@@ -7,6 +7,8 @@ import { run } from "./run";
 import type { Progress } from "./steps";
 
 export const libvirtUri = process.env.LIBVIRT_DEFAULT_URI || "qemu:///system";
+/** Whether it is this host's system libvirt, which may be started. */
+const isOwnUri = /^(qemu|lxc):\/\/\/system$/.test(libvirtUri);
 
 /**
  * What QEMU's driver needs where nothing manages services: no confinement that the host does not offer, no cgroups of
@@ -37,10 +39,29 @@ const libvirtdLog = "/var/log/libvirt/libvirtd.log";
 export const answers = (uri: string): boolean =>
   spawnSync("virsh", ["-c", uri, "version"], { stdio: "ignore", timeout: 10_000 }).status === 0;
 
+/** What ensureLibvirtd will do, and change on this host for it: one line. */
+export function libvirtdPlan(
+  isThere = answers(libvirtUri),
+  isManaged = hasServiceManager(),
+  isRoot = process.getuid?.() === 0,
+): string {
+  if (isThere) return `answers on ${libvirtUri}`;
+  if (!isOwnUri) return `does not answer on ${libvirtUri} (LIBVIRT_DEFAULT_URI), which is not ours to start`;
+  if (isManaged) return "to be started by systemd, unless it runs";
+  const added = (settings: string) =>
+    [...settings.matchAll(/^(\w+) = /gm)].map(([, name]) => name).join(", ");
+  const changes = [
+    `${qemuConf} gets ${added(qemuSettings)} (QEMU as root, unconfined)`,
+    ...(isRoot ? [] : [`${libvirtdConf} gets ${added(socketSettings)}`]),
+    "mount --make-rshared /",
+  ];
+  return `to be started by hand, no service manager runs here: ${changes.join("; ")}`;
+}
+
 /** Makes libvirtd answer on the system URI, by the service manager or, where there is none, by hand. */
 export async function ensureLibvirtd(progress: Progress): Promise<string> {
   if (answers(libvirtUri)) return `answers on ${libvirtUri}`;
-  if (!/^(qemu|lxc):\/\/\/system$/.test(libvirtUri)) {
+  if (!isOwnUri) {
     throw new Error(
       `libvirt does not answer on ${libvirtUri} (LIBVIRT_DEFAULT_URI). Look with: virsh -c ${libvirtUri} version`,
     );
