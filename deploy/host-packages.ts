@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { asRoot, rootWay } from "./as-root";
 import { hasServiceManager } from "./daemon";
 import { run } from "./run";
 import type { Progress } from "./steps";
 
-/** What the host needs, as Debian and Ubuntu name the packages, with a command each must have brought. */
+/** What the host needs, as Debian and Ubuntu name the packages, with a command, or a file by its path, each must have brought. */
 export const hostPackages: Readonly<Record<string, string>> = {
   "ca-certificates": "update-ca-certificates",
   "libvirt-daemon-system": "libvirtd",
@@ -20,6 +20,7 @@ export const hostPackages: Readonly<Record<string, string>> = {
   kmod: "modprobe",
   e2fsprogs: "mke2fs",
   mmdebstrap: "mmdebstrap",
+  "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg", // Ubuntu does not know Debian's keys
   "squashfs-tools": "mksquashfs",
   "busybox-static": "busybox",
   cpio: "cpio",
@@ -44,10 +45,13 @@ export function onPath(command: string, path = process.env.PATH ?? ""): boolean 
   });
 }
 
+const isThere = (brought: string): boolean =>
+  brought.startsWith("/") ? existsSync(brought) : onPath(brought);
+
 /** The packages of `wanted` this host lacks. */
 export function missingPackages(wanted: Readonly<Record<string, string>> = hostPackages): string[] {
   const names = Object.keys(wanted);
-  if (!onPath("dpkg-query")) return names.filter((name) => !onPath(wanted[name] as string));
+  if (!onPath("dpkg-query")) return names.filter((name) => !isThere(wanted[name] as string));
   // A name dpkg never heard of is an error to dpkg-query and simply missing to us.
   const { stdout } = spawnSync(
     "dpkg-query",
@@ -75,7 +79,7 @@ export async function ensureHostPackages(
   if (missing.length === 0) return "all there";
   if (!onPath("apt-get")) {
     throw new Error(
-      `this host has no apt-get. Please install what brings these commands, then run this again: ${missing.map((name) => wanted[name]).join(" ")}`,
+      `this host has no apt-get. Please install what brings these commands and files, then run this again: ${missing.map((name) => wanted[name]).join(" ")}`,
     );
   }
   const install = ["install", "-y", "--no-install-recommends", ...missing];

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { ensureHostPackages, missingPackages, onPath } from "../../deploy/host-packages";
+import { ensureHostPackages, hostPackages, missingPackages, onPath } from "../../deploy/host-packages";
 
 const progress = { say: () => {}, log: "/dev/null" };
 
@@ -38,6 +38,16 @@ describe("the host's packages", () => {
       assert.deepEqual(missingPackages({ a: "virsh", b: "no-such-command-here" }), ["b"]);
       assert.ok(onPath("virsh"));
     });
+  });
+
+  it("are looked for by a file where that is what a package brings, and there is no dpkg", async () => {
+    await withCommands({}, () => {
+      assert.deepEqual(missingPackages({ a: __filename, b: `${__filename}.gpg` }), ["b"]);
+    });
+  });
+
+  it("have Debian's keys, which Ubuntu lacks and mmdebstrap looks for", () => {
+    assert.match(hostPackages["debian-archive-keyring"] as string, /^\/usr\/share\/keyrings\/.*\.gpg$/);
   });
 
   it("that no apt-get can bring are asked for by the names of their commands", async () => {
