@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { dump, load } from "js-yaml";
 import { type Backend, root, stateDir } from "./environment";
 import { onPath } from "./host-packages";
 import { run } from "./run";
+import { quoted } from "./shell";
 import { project, readStackFile, stackFile } from "./stack-file";
 import { writeWhole } from "./whole-file";
 
@@ -22,14 +23,19 @@ const path = (stack: string): string => join(stateDir, `${stack}.secrets.json`);
 
 /**
  * A stack file in git is shared by clones, each with its own passphrase: git is told to leave the salt and the
- * encrypted credentials out. Only for the local backend; with a shared one they belong in the file.
+ * encrypted credentials out, and to refuse the file where the filter cannot run. Only for the local backend; with a
+ * shared one they belong in the file.
  */
-export async function keepSecretsOutOfGit(log: string): Promise<void> {
-  if (!existsSync(join(root, ".git")) || !onPath("git")) return;
-  await run("git", ["config", "filter.taiga-stack.clean", "node deploy/stack-file-filter.cjs"], {
-    cwd: root,
-    log,
-  });
+export async function keepSecretsOutOfGit(log: string, clone = root): Promise<void> {
+  if (!existsSync(join(clone, ".git")) || !onPath("git")) return;
+  const filter = {
+    // The committer's own Node, or else the one that runs here.
+    clean: `PATH="$PATH":${quoted(dirname(process.execPath))} node deploy/stack-file-filter.cjs`,
+    smudge: "cat", // a required filter without one fails every checkout
+    required: "true",
+  };
+  for (const [key, value] of Object.entries(filter))
+    await run("git", ["config", `filter.taiga-stack.${key}`, value], { cwd: clone, log });
 }
 
 const copyOf = (stack: string): SavedSecrets => {
