@@ -62,8 +62,21 @@ const candidates = (home: string): string[] =>
     return companions.every((name) => existsSync(join(beside, name)));
   });
 
-/** A recent pulumi on the PATH or where its installer puts it, with language host and launcher beside it. */
-export function findPulumi(home = pulumiHome()): { bin: string; version: string } | undefined {
+interface Pulumi {
+  readonly bin: string;
+  readonly version: string;
+}
+
+const found = new Map<string, Pulumi>();
+
+/** A recent pulumi on the PATH or where its installer puts it, with language host and launcher beside it; found, it is not asked again. */
+export function findPulumi(home = pulumiHome()): Pulumi | undefined {
+  const pulumi = found.get(home) ?? lookForPulumi(home);
+  if (pulumi) found.set(home, pulumi);
+  return pulumi;
+}
+
+function lookForPulumi(home: string): Pulumi | undefined {
   for (const folder of candidates(home)) {
     const { stdout } = spawnSync(join(folder, "pulumi"), ["version"], {
       encoding: "utf8",
