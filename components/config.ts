@@ -8,10 +8,12 @@ import type { Settings } from "./settings";
 import { problemLine, readStack } from "./stack-config";
 import { type ResolvedImages, resolveImages } from "./taiga-images";
 import type { TlsSettings } from "./tls-settings";
+import { unitFolderProblems } from "./unit-files";
 
 /**
- * Reads and checks the stack's configuration, and what it asks of the host, before any resource is declared.
- * @throws pulumi.RunError, shown without a stack trace, with every field that cannot be, its value and the remedy.
+ * Reads and checks the stack's configuration, what it asks of the host, and the unit files, before any resource is declared:
+ * what is declared before an error is thrown is made all the same.
+ * @throws pulumi.RunError, shown without a stack trace, with every field and line that cannot be, its value and the remedy.
  */
 export function readConfig(): {
   settings: Settings;
@@ -50,8 +52,8 @@ export function readConfig(): {
       field: "taiga:credentials",
       message: `is missing; ./deploy.sh ${stack} makes it, or npm run credentials -- ${stack}`,
     });
-  if (all.length > 0 || !credentials)
-    throw new pulumi.RunError(all.map((problem) => problemLine(stack, problem)).join("\n"));
+  const lines = [...all.map((problem) => problemLine(stack, problem)), ...unitFolderProblems()];
+  if (lines.length > 0 || !credentials) throw new pulumi.RunError(lines.join("\n"));
   for (const warning of [...warnings, ...hostWarnings(settings)])
     pulumi.log.warn(problemLine(stack, warning));
   if (kind === "container" && stack !== "dev") {

@@ -5,6 +5,7 @@ import { fleet } from "../provider";
 import { readOptions } from "../provider/fleet/unit-file";
 import { company } from "../provider/fleet/x-fleet";
 import { digest } from "./digest";
+import { shownPath, unitFileProblems, unitsFolder } from "./unit-files";
 
 export interface ServiceArgs {
   /** Unit files in units/, without `.service`; a template (`taiga-back@`) is started once for each instance. */
@@ -26,8 +27,6 @@ interface ServiceUnit {
   readonly content: string;
   readonly file: string;
 }
-
-const unitsFolder = join(__dirname, "../units");
 
 /**
  * One service: its units and their sidekicks, launched together, and a gate that is passed when all are active. A sidekick is
@@ -78,6 +77,7 @@ export class Service extends pulumi.ComponentResource {
   }
 }
 
+/** @throws pulumi.RunError with everything wrong with the unit files, before a unit is declared. */
 function unitsOf(name: string, args: ServiceArgs): ServiceUnit[] {
   const count = args.instances ?? 1;
   if (!Number.isInteger(count) || count < 0)
@@ -85,13 +85,19 @@ function unitsOf(name: string, args: ServiceArgs): ServiceUnit[] {
       `service ${name}: instances: ${count} is no number of instances; write 0, 1, 2, …`,
     );
   const folder = args.folder ?? unitsFolder;
-  return args.units.flatMap((file) => {
-    const content = withImages(contentOf(name, join(folder, `${file}.service`)), args.images ?? {});
-    const instances = file.endsWith("@")
+  const problems: string[] = [];
+  const units = args.units.flatMap((file) => {
+    const path = join(folder, `${file}.service`);
+    const content = withImages(contentOf(name, path), args.images ?? {});
+    const isTemplate = file.endsWith("@");
+    problems.push(...unitFileProblems(`${file}${isTemplate ? 1 : ""}.service`, content, shownPath(path)));
+    const instances = isTemplate
       ? Array.from({ length: count }, (_, index) => `${file}${index + 1}.service`)
       : [`${file}.service`];
     return instances.map((unit) => ({ unit, content, file: `units/${file}.service` }));
   });
+  if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
+  return units;
 }
 
 function contentOf(service: string, path: string): string {

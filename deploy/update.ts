@@ -43,9 +43,7 @@ export async function update(
       if (count && /^[+~-]+ ?\d+ (created|updated|deleted|replaced)/.test(count))
         summary += `${count.trim()} `;
       // The diagnostics at the end say all again that was said when it happened; outputs come after the steps.
-      const text = line
-        .trim()
-        .replace(/^(?:[+~-]+ +)?pulumi:pulumi:Stack \S+ (?:running|creating)(?: \(\d+s\))? ?/, "");
+      const text = withoutStack(line);
       if (/^(Diagnostics|Outputs|Resources):$/.test(line)) ended = true;
       if (ended || noise.test(text) || said.has(text)) return;
       said.add(text);
@@ -69,7 +67,8 @@ export async function update(
       child.once("close", (code, signal) => resolve(signal ?? code ?? 1));
     });
     if (how !== 0) {
-      const errors = tail.filter((line) => /error|failed/i.test(line)).slice(-15);
+      const failing = tail.filter((line) => /error|failed/i.test(line)).map(withoutStack);
+      const errors = [...new Set(failing)].slice(-15);
       throw new Error(
         `pulumi up ended with ${how}. ${cancelling ? "Interrupted; " : ""}./deploy.sh ${stack} goes on from here.\n${errors.join("\n")}${inTheWay(mark)}`,
       );
@@ -82,6 +81,10 @@ export async function update(
     log.end();
   }
 }
+
+/** What the program itself says is shown as the stack's, and once more as a diagnostic. */
+const withoutStack = (line: string): string =>
+  line.trim().replace(/^(?:[+~-]+ +)?pulumi:pulumi:Stack \S+ (?:running|creating)(?: \(\d+s\))? ?/, "");
 
 const inTheWay = ({ others = [] }: Mark): string =>
   others.length === 0

@@ -123,7 +123,9 @@ const refusals: readonly Refusal[] = [
   {
     what: "a broken unit file",
     unit: { file: "units/taiga-db@.service", edit: (text) => `${text}\nthis is no assignment\n` },
-    says: [/units\/taiga-db@\.service:\d+/, /this is no assignment/],
+    says: [
+      /error: units\/taiga-db@\.service:\d+: "this is no assignment" is no assignment; write Option=value/,
+    ],
   },
   {
     what: "a bad X-Fleet combination",
@@ -131,7 +133,9 @@ const refusals: readonly Refusal[] = [
       file: "units/taiga-gateway.service",
       edit: (text) => `${text}\n[X-Fleet]\nMachineOf=taiga-db@1.service\n`,
     },
-    says: [/units\/taiga-gateway\.service/, /MachineOf/, /Global/],
+    says: [
+      /error: units\/taiga-gateway\.service:\d+: Global and MachineOf \(line \d+\) .*; take one of the two out/,
+    ],
   },
   {
     what: "libvirt that is not reachable",
@@ -178,6 +182,12 @@ describe("bad input", { timeout: 20 * 60_000 }, () => {
           update.output,
           /property \S+ value/,
           "all of a value, before what is wrong with it",
+        );
+        const diagnostics = (update.output.split(/^Diagnostics:$/m)[1] ?? "").split("\n").filter(Boolean);
+        assert.deepEqual(
+          diagnostics.filter((line, index) => diagnostics.indexOf(line) !== index),
+          [],
+          "said twice",
         );
       } finally {
         writeFileSync(stackFile, settled);

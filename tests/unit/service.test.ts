@@ -130,4 +130,40 @@ describe("a Service", () => {
       /service w: units: \S*absent\.service cannot be read \(ENOENT\).*without \.service/,
     );
   });
+
+  it("refuses broken unit files, each with its line and the remedy, before it declares a unit", async () => {
+    writeFileSync(join(folder, "line@.service"), "[Service]\nExecStart=/bin/w %i\nno assignment\n");
+    writeFileSync(
+      join(folder, "pair.service"),
+      "[Service]\nExecStart=/bin/w\n[X-Fleet]\nGlobal=true\nMachineOf=one.service\n",
+    );
+    const broken = { folder, units: ["one", "line@", "pair"], instances: 2 };
+    assert.throws(
+      () => new Service("w", broken),
+      (error: Error) => {
+        assert.ok(pulumi.RunError.isInstance(error), "shown without a stack trace");
+        const [line, pair, ...others] = error.message.split("\n");
+        assert.match(
+          line ?? "",
+          /^\S*\/line@\.service:3: "no assignment" is no assignment; write Option=value/,
+        );
+        assert.match(pair ?? "", /^\S*\/pair\.service:5: Global and MachineOf \(line 4\).*take one of/);
+        assert.deepEqual(others, []);
+        return true;
+      },
+    );
+    await sleep(50);
+    assert.deepEqual(
+      made.filter(({ type }) => type.endsWith("fleet:Unit")),
+      [],
+    );
+  });
+
+  it("refuses a file whose name no unit can have", () => {
+    writeFileSync(join(folder, "a b.service"), "[Service]\nExecStart=/bin/w\n");
+    assert.throws(
+      () => new Service("w", { folder, units: ["a b"] }),
+      /a b\.service: "a b\.service" is no unit's name; write letters/,
+    );
+  });
 });
