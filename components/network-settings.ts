@@ -1,3 +1,4 @@
+import { checkUsable } from "../nodes/cidr";
 import { overlaps, parseCidr, plan } from "../nodes/plan";
 import type { Complain, Problem } from "./problem";
 
@@ -39,9 +40,17 @@ export function readNetworks(
   };
   const { network = networkDefaults.network, containers = networkDefaults.containers, entry } = raw;
   const place = { prefix: raw.prefix, cidr: network, count: highest };
-  const planned = attempt("network", () => plan(place));
+  const usable = (text: string, example: string) => {
+    const read = parseCidr(text);
+    checkUsable(read, example);
+    return read;
+  };
+  const planned = attempt("network", () => {
+    usable(network, networkDefaults.network);
+    return plan(place);
+  });
   if (planned && entry !== undefined) attempt("entry", () => plan({ ...place, entry }));
-  const inner = attempt("containers", () => parseCidr(containers));
+  const inner = attempt("containers", () => usable(containers, networkDefaults.containers));
   if (inner && inner.prefixLength > 21)
     complain("containers", containers, "has no room for a /24 for each machine; write a /16");
   if (inner && planned && overlaps(inner, parseCidr(network))) {

@@ -15,11 +15,11 @@ export interface Settings {
   readonly prefix: string;
   /** @example { count: 3, kind: "auto", memory: 1280 } */
   readonly machines: MachineSettings;
-  /** The cluster's network, a private CIDR of /27 or larger. Default: 10.77.0.0/24. */
+  /** The cluster's network, a CIDR of /27 or larger that machines can have. Default: 10.77.0.0/24. */
   readonly network: string;
   /** The address that users know; it moves between the machines. Default: the network's sixth, as in 10.77.0.5. */
   readonly entry: string;
-  /** flannel's network for containers, a CIDR that holds a /24 for each machine. Default: 10.244.0.0/16. */
+  /** flannel's network for containers, such a CIDR too, with a /24 for each machine. Default: 10.244.0.0/16. */
   readonly containers: string;
   /** The folder that holds every volume of the stack. Default: /var/lib/taiga/PREFIX. */
   readonly pool: string;

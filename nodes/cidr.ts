@@ -38,3 +38,24 @@ export function overlaps(one: Cidr | string, other: Cidr | string): boolean {
   ];
   return a.first <= b.last && b.first <= a.last;
 }
+
+/** What no machine can have as its network, and why. */
+const unusable = [
+  ["0.0.0.0/8", "which names no host"],
+  ["127.0.0.0/8", "which each machine has for itself"],
+  ["169.254.0.0/16", "which no router passes on"],
+  ["224.0.0.0/3", "which is for multicast or reserved"],
+] as const;
+
+/**
+ * Checks that machines can have addresses of a network; a public one may be theirs.
+ * @param example what to write instead
+ * @throws Error when they cannot.
+ */
+export function checkUsable(network: Cidr, example: string): void {
+  const [block, why] = unusable.find(([each]) => overlaps(network, each)) ?? [];
+  if (block)
+    throw new Error(
+      `${JSON.stringify(network.text)} overlaps ${block}, ${why}; write another, such as "${example}"`,
+    );
+}

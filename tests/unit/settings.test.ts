@@ -44,6 +44,16 @@ describe("a stack's settings", () => {
     ],
     ["a field that is none", { machines: { mem: 1 } }, /taiga:machines\.mem: 1 .*count, kind, memory/],
     ["a network that is none", { network: "10.0.0" }, /taiga:network: .*10\.0\.0/],
+    ...["0.0.0.0/24", "127.0.0.0/24", "169.254.8.0/24", "224.0.0.0/24", "240.0.0.0/16", "0.0.0.0/0"].flatMap(
+      (text): [string, object, RegExp][] =>
+        (["network", "containers"] as const).map((field) => [
+          `${text} as taiga:${field}`,
+          { [field]: text },
+          new RegExp(
+            `taiga:${field}: "${text}" overlaps (0|127|169|224)\\.\\S+, which .*; write another, such as "10\\.`,
+          ),
+        ]),
+    ),
     ["a network too small", { network: "10.77.0.0/29" }, /taiga:network: .*10\.77\.0\.0\/29.*write/],
     [
       "networks that overlap",
@@ -149,6 +159,19 @@ describe("a stack's settings", () => {
       /taiga:email\.encryption: "ssl" is not known; write one of none, starttls, tls/,
     ],
   ];
+  it("may have a public network, and what lies beside those that no machine can have", () => {
+    for (const network of [
+      "8.8.8.0/24",
+      "1.0.0.0/24",
+      "126.255.255.0/24",
+      "128.0.0.0/24",
+      "223.255.255.0/24",
+    ])
+      assert.deepEqual(messages({ network }), [], network);
+    for (const containers of ["8.8.0.0/16", "169.253.0.0/16", "169.255.0.0/16"])
+      assert.deepEqual(messages({ containers }), [], containers);
+  });
+
   it("never repeat a password in a message", () => {
     assert.doesNotMatch(messages({ email: { host: "m", password: ["hunter2"] } }).join(), /hunter2/);
     for (const admin of [
