@@ -3,7 +3,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { dump, load } from "js-yaml";
+import { hostNetworks } from "../../components/host-networks";
+import { probeKvm } from "../../deploy/kvm-probe";
 import { libvirtObjects } from "../../deploy/libvirt-objects";
+import { type Cidr, formatAddress, overlaps } from "../../nodes/cidr";
 import { TestStack } from "../support/stack";
 
 /** Bad input meets a real update, which ends with its preview: one error with field, value and remedy, no stack trace, nothing made. */
@@ -28,6 +31,37 @@ interface Refusal {
   readonly says: readonly RegExp[];
 }
 
+/** A network of a host's that machines could have too; none where there is no way out of it. */
+const hosts = hostNetworks().find(
+  (each) =>
+    !/^(tg|virbr|lo$)/.test(each.interface) &&
+    !["127.0.0.0/8", "169.254.0.0/16"].some((own) => overlaps(own, each)),
+);
+/** A network of a length between two bounds that has the first address of the host's. */
+function within({ first, prefixLength }: Cidr, shortest: number, longest: number): string {
+  const length = Math.min(Math.max(prefixLength, shortest), longest);
+  return `${formatAddress(first - (first % 2 ** (32 - length)))}/${length}`;
+}
+const overHost: readonly Refusal[] = hosts
+  ? [
+      {
+        what: "a CIDR that overlaps the host's",
+        config: { "taiga:network": within(hosts, 24, 27) },
+        says: [
+          /taiga:network: "\S+" overlaps this host's \S+ \(\S+\); write another private network, such as "\d/,
+        ],
+      },
+      {
+        what: "containers' CIDR that overlaps the host's",
+        config: { "taiga:containers": within(hosts, 16, 21) },
+        says: [
+          /taiga:containers: "\S+" overlaps this host's \S+ \(\S+\); write another private network of 65,536 addresses/,
+        ],
+      },
+    ]
+  : [];
+const kvm = probeKvm();
+
 const refusals: readonly Refusal[] = [
   {
     what: "a CIDR too small",
@@ -35,10 +69,13 @@ const refusals: readonly Refusal[] = [
     says: [/taiga:network/, /10\.95\.0\.0\/30/],
   },
   {
-    what: "a CIDR that overlaps the host's",
+    what: "a CIDR that no machine can have",
     config: { "taiga:network": "127.0.0.0/24" },
-    says: [/taiga:network/, /127\.0\.0\.0/],
+    says: [
+      /taiga:network: "127\.0\.0\.0\/24" overlaps 127\.0\.0\.0\/8, which .*; write another, such as "10\./,
+    ],
   },
+  ...overHost,
   {
     what: "memory below what boots",
     config: { "taiga:machines": { count: 3, kind: "container", memory: 64 } },
@@ -54,6 +91,17 @@ const refusals: readonly Refusal[] = [
     config: { "taiga:machines": { count: 3, kind: "baremetal" } },
     says: [/taiga:machines\.kind/, /baremetal/, /container/],
   },
+  ...(kvm.works
+    ? []
+    : [
+        {
+          what: "KVM where it does not work",
+          config: { "taiga:machines": { count: 3, kind: "kvm" } },
+          says: [
+            /taiga:machines\.kind: "kvm" does not work on this host: .+; write auto, emulated or container/,
+          ],
+        },
+      ]),
   {
     what: "all services on two machines",
     config: { "taiga:machines": { kind: "container" }, "taiga:pools": { only: { count: 2 } } },
@@ -118,7 +166,9 @@ const refusals: readonly Refusal[] = [
   {
     what: "a pool path that is not writable",
     config: { "taiga:pool": "/proc/taiga" },
-    says: [/taiga:pool/, /\/proc\/taiga/],
+    says: [
+      /taiga:pool: "\/proc\/taiga" cannot be written \(at \/proc\); write a folder on a disk with room, such as \/var/,
+    ],
   },
   {
     what: "a broken unit file",
@@ -143,7 +193,9 @@ const refusals: readonly Refusal[] = [
       "libvirt:uri": "qemu+tcp://127.0.0.1:1/system",
       "taiga:machines": { count: 3, kind: "emulated" },
     },
-    says: [/libvirt:uri: .*does not answer/, /127\.0\.0\.1:1/],
+    says: [
+      /libvirt:uri: "qemu\+tcp:\/\/127\.0\.0\.1:1\/system" does not answer \(.*\); start libvirtd there or write a URI that answers/,
+    ],
   },
 ];
 
