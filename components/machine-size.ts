@@ -8,7 +8,7 @@ export interface MachineSize {
   readonly dataDisk: number;
 }
 
-/** MiB: 512 boots, but etcd, Docker and a database need the rest. */
+/** MiB: a machine boots with 512, but runs no cluster: etcd, Docker and a database need the rest. */
 const leastMemory = 768;
 /** MiB: PostgreSQL, etcd and the containers' images. */
 const leastDataDisk = 2048;
@@ -20,7 +20,7 @@ const limits = {
   memory: {
     least: leastMemory,
     most: 1_048_576,
-    remedy: `MiB is below what boots (${leastMemory} MiB) or no number; write 1280`,
+    remedy: `MiB is below what runs the cluster (${leastMemory} MiB) or no number; write 1280`,
   },
   vcpus: { least: 1, most: 64, remedy: "is no number of processors; write 1" },
   dataDisk: {

@@ -77,7 +77,7 @@ const refusals: readonly Refusal[] = [
   },
   ...overHost,
   {
-    what: "memory below what boots",
+    what: "memory below what runs the cluster",
     config: { "taiga:machines": { count: 3, kind: "container", memory: 64 } },
     says: [/taiga:machines\.memory/, /64/, /MiB/],
   },

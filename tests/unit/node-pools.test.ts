@@ -121,7 +121,7 @@ describe("node pools", () => {
       /^taiga:pools\.db\.count is 1\.5; write a whole number from 1 to 5/,
     ],
     [
-      "memory below what boots",
+      "memory below what runs the cluster",
       { db: { memory: 64 } },
       /^taiga:pools\.db\.memory 64 MiB is below.*write 1280/,
     ],

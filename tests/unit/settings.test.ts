@@ -27,9 +27,9 @@ describe("a stack's settings", () => {
 
   const refusals: readonly [string, object, RegExp][] = [
     [
-      "memory below what boots",
+      "memory below what runs the cluster",
       { machines: { memory: 256 } },
-      /taiga:machines\.memory: 256 MiB is below.*write 1280/,
+      /taiga:machines\.memory: 256 MiB is below what runs the cluster \(768 MiB\).*write 1280/,
     ],
     ["memory that is no number", { machines: { memory: "1G" } }, /taiga:machines\.memory: "1G"/],
     [
