@@ -90,7 +90,9 @@ function unitsOf(name: string, args: ServiceArgs): ServiceUnit[] {
     const path = join(folder, `${file}.service`);
     const content = withImages(contentOf(name, path), args.images ?? {});
     const isTemplate = file.endsWith("@");
-    problems.push(...unitFileProblems(`${file}${isTemplate ? 1 : ""}.service`, content, shownPath(path)));
+    problems.push(
+      ...unitFileProblems(`${file}${isTemplate ? 1 : ""}.service`, () => content, shownPath(path)),
+    );
     const instances = isTemplate
       ? Array.from({ length: count }, (_, index) => `${file}${index + 1}.service`)
       : [`${file}.service`];

@@ -16,13 +16,14 @@ export function shownPath(path: string): string {
 
 /**
  * Checks a unit file as fleet.Unit does, which the engine asks only when what the unit depends on is made.
+ * @param content read when it is checked
  * @param file named in the problems
  * @returns everything wrong with it, each with the file, mostly the line, the value and what to write instead
  */
-export function unitFileProblems(unit: string, content: string, file: string): readonly string[] {
+export function unitFileProblems(unit: string, content: () => string, file: string): readonly string[] {
   try {
     checkUnitName(unit);
-    parseUnitFile(content, file, unit);
+    parseUnitFile(content(), file, unit);
     return [];
   } catch (error) {
     return error instanceof UnitFileError ? error.problems : [`${file}: ${(error as Error).message}`];
@@ -32,10 +33,10 @@ export function unitFileProblems(unit: string, content: string, file: string): r
 /** Everything wrong with the unit files of a folder, whether a service has them or not. */
 export function unitFolderProblems(folder = unitsFolder): readonly string[] {
   return readdirSync(folder)
-    .filter((name) => name.endsWith(".service"))
+    .filter((name) => /^[^.].*\.service$/.test(name)) // editors leave files that begin with a dot
     .sort()
     .flatMap((name) => {
       const path = join(folder, name);
-      return unitFileProblems(name.replace("@.", "@1."), readFileSync(path, "utf8"), shownPath(path));
+      return unitFileProblems(name.replace("@.", "@1."), () => readFileSync(path, "utf8"), shownPath(path));
     });
 }

@@ -20,11 +20,11 @@ export async function buildArtifactsAsRoot(progress: Progress): Promise<void> {
   if (artifactsAreBuilt()) return;
   const environment = [`TAIGA_CACHE=${cacheDir()}`, `HOME=/root`, `PATH=${process.env.PATH}`];
   const build = [process.execPath, "--require", "tsx/cjs", join(root, "images/build.ts")];
-  const [command, args] = asRoot("env", [...environment, ...build]);
   if (rootWay() === "none") {
     throw new Error(
-      `node image and payload are not built, and building them takes root. Please run this line, then ./deploy.sh again:\n  (cd ${quoted(root)} && ${[command, ...args].map(quoted).join(" ")})`,
+      `node image and payload are not built. Please run this line as root, then ./deploy.sh again:\n  (cd ${quoted(root)} && env ${[...environment, ...build].map(quoted).join(" ")})`,
     );
   }
+  const [command, args] = asRoot("env", [...environment, ...build]);
   await run(command, args, { cwd: root, log: progress.log, line: progress.say });
 }

@@ -55,7 +55,7 @@ export function libvirtdPlan(
     ...(isRoot ? [] : [`${libvirtdConf} gets ${added(socketSettings)}`]),
     "mount --make-rshared /",
   ];
-  return `to be started by hand, no service manager runs here: ${changes.join("; ")}`;
+  return `to be started by hand, unless it runs (no service manager here): ${changes.join("; ")}`;
 }
 
 /** Makes libvirtd answer on the system URI, by the service manager or, where there is none, by hand. */

@@ -27,7 +27,7 @@ export function readMemory(text = readFileSync("/proc/meminfo", "utf8")): Memory
 /** @param needed GiB; 0 where nothing is known to be needed. */
 export function memoryLine({ total, available }: Memory, needed: number): string {
   const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
-  const short = `. WARNING: the machines take ${needed} GiB, unless they run already`;
+  const short = `. WARNING: three virtual machines as they are by default take ${needed} GiB, unless they run already`;
   return `${gib(available)} of ${gib(total)} GiB are free${available < needed * 2 ** 30 ? short : ""}`;
 }
 

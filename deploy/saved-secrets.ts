@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -30,12 +31,18 @@ export async function keepSecretsOutOfGit(log: string, clone = root): Promise<vo
   if (!existsSync(join(clone, ".git")) || !onPath("git")) return;
   const filter = {
     // The committer's own Node, or else the one that runs here.
-    clean: `PATH="$PATH":${quoted(dirname(process.execPath))} node deploy/stack-file-filter.cjs`,
+    clean: `PATH="$PATH":${quoted(dirname(process.execPath))}; command -v node >/dev/null || { echo "no Node to clean a stack file with; ./deploy.sh brings one" >&2; exit 1; }; node deploy/stack-file-filter.cjs`,
     smudge: "cat", // a required filter without one fails every checkout
     required: "true",
   };
-  for (const [key, value] of Object.entries(filter))
-    await run("git", ["config", `filter.taiga-stack.${key}`, value], { cwd: clone, log });
+  for (const [key, value] of Object.entries(filter)) {
+    const name = `filter.taiga-stack.${key}`;
+    const { stdout } = spawnSync("git", ["config", "--local", "--get", name], {
+      cwd: clone,
+      encoding: "utf8",
+    });
+    if (stdout.trimEnd() !== value) await run("git", ["config", name, value], { cwd: clone, log });
+  }
 }
 
 const copyOf = (stack: string): SavedSecrets => {
@@ -111,7 +118,7 @@ export function withSecrets(text: string, { encryptionsalt, credentials, ...plac
   const written = `encryptionsalt: ${encryptionsalt}\n${body}`;
   const meant = asMeant(bare, { encryptionsalt, credentials, placed });
   // Of a file in another shape its meaning is kept, if not its comments.
-  return means(written, meant) ? written : dump(meant);
+  return means(written, meant) ? written : dump(meant, { lineWidth: -1 });
 }
 
 /** What the file is to say. */

@@ -22,8 +22,16 @@ export interface StackSettings {
 export type StackFile = { encryptionsalt?: string; config?: Record<string, unknown> };
 
 export const stackFile = (stack: string): string => join(root, `Pulumi.${stack}.yaml`);
-export const readStackFile = (stack: string): StackFile =>
-  existsSync(stackFile(stack)) ? ((load(readFileSync(stackFile(stack), "utf8")) ?? {}) as StackFile) : {};
+
+/** @throws Error with the file's name where it is no YAML. */
+export function readStackFile(stack: string): StackFile {
+  if (!existsSync(stackFile(stack))) return {};
+  try {
+    return (load(readFileSync(stackFile(stack), "utf8")) ?? {}) as StackFile;
+  } catch (error) {
+    throw new Error(`Pulumi.${stack}.yaml: ${(error as Error).message}`);
+  }
+}
 
 /** Where a stack's machines live, as its file says or by default; what is wrong with it is the preview's to say. */
 export function settings(stack: string): StackSettings {

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
-import { asRoot, rootWay } from "./as-root";
+import { asRoot, rootWay, sudoAsksNothing } from "./as-root";
 import { run } from "./run";
 
 /** The folder that holds the pools of every stack, unless a stack's `taiga:pool` is elsewhere. */
@@ -12,18 +12,16 @@ export const volumesFolder = "/var/lib/taiga";
  * @throws Error with the line to copy, where the folder is not closed and this user cannot become root.
  */
 export async function ensureVolumesFolder(log: string, folder = volumesFolder): Promise<void> {
-  const way = rootWay();
-  if (way === "none" && isClosed(folder)) return;
+  // Who would be asked for a password is not asked for what is done already.
+  if (process.getuid?.() !== 0 && !sudoAsksNothing() && isClosed(folder)) return;
   const group = qemuGroup();
-  const [command, args] = asRoot("install", [
-    ...["-d", "-o", "root", "-g", group ?? "root", "-m", group ? "0710" : "0700"],
-    folder,
-  ]);
-  if (way === "none") {
+  const install = ["-d", "-o", "root", "-g", group ?? "root", "-m", group ? "0710" : "0700", folder];
+  if (rootWay() === "none") {
     throw new Error(
-      `${folder} is to be made and closed to other users, which takes root. Please run this line, then ./deploy.sh again:\n  ${[command, ...args].join(" ")}`,
+      `${folder} is to be made and closed to other users. Please run this line as root, then ./deploy.sh again:\n  install ${install.join(" ")}`,
     );
   }
+  const [command, args] = asRoot("install", install);
   await run(command, args, { log });
 }
 

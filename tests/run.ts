@@ -13,7 +13,7 @@ import type { Count } from "./suite/run-part";
 
 const usage = `usage: npm test [-- --fast | --thorough] [-- --only PATTERN] [-- --list]
 
-  --fast           leave out virtual machines and interrupted commands (npm run test:fast)
+  --fast           leave out virtual machines and faults (npm run test:fast)
   --thorough       with tests/thorough, which take long: updates killed at random moments, two hypervisors, a thousand keys
   --only PATTERN   only the parts whose name contains PATTERN, e.g. unit, provider, e2e/cluster, thorough/kills
   --list           print the parts and run nothing

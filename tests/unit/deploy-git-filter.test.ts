@@ -63,6 +63,27 @@ describe("a stack file in git", { skip: !onPath("git") && "no git here" }, () =>
     assert.equal(git("ls-files").stdout, "");
   });
 
+  const secure = "v1:cipher:".padEnd(500, "c");
+  const shapes = {
+    "by four spaces": `config:\n    taiga:network: x\n    taiga:credentials:\n        secure: ${secure}\nencryptionsalt: v1:salt`,
+    "over several lines": `config:\n  taiga:network: x\n  taiga:credentials:\n    secure: >-\n      ${secure}\nencryptionsalt: v1:salt\n`,
+    "with carriage returns": `encryptionsalt: v1:salt\r\nconfig:\r\n  taiga:credentials:\r\n    secure: ${secure}\r\n  taiga:network: x\r\n`,
+  };
+  for (const [shape, text] of Object.entries(shapes)) {
+    it(`is stored without them when they are written ${shape}`, () => {
+      writeFileSync(file(), text);
+      assert.equal(git("add", "Pulumi.dev.yaml").status, 0);
+      assert.match(git("show", ":Pulumi.dev.yaml").stdout, /^config:\r?\n +taiga:network: x\r?\n$/);
+    });
+  }
+
+  it("is refused in a shape that the filter does not know", () => {
+    writeFileSync(file(), `config: { "taiga:credentials": { secure: ${secure} } }\n`);
+    const { status, stderr } = git("add", "Pulumi.dev.yaml");
+    assert.notEqual(status, 0);
+    assert.match(stderr, /taiga:credentials would be stored: write each as `pulumi config` does/);
+  });
+
   it("comes out of a checkout as it was stored", () => {
     assert.equal(git("add", ".").status, 0);
     assert.equal(git("commit", "--quiet", "--message=first").status, 0);

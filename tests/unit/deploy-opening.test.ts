@@ -6,9 +6,26 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { findPulumi } from "../../deploy/engine";
 import { missingForGo } from "../../deploy/go-toolchain";
 import { libvirtdPlan } from "../../deploy/libvirtd";
+import { opening } from "../../deploy/opening";
 import { diskLine, findDisks, memoryLine, needs, readMemory } from "../../deploy/room";
 
 const GiB = 2 ** 30;
+
+describe("what deploy.sh says first", () => {
+  it("is a line for each thing that it found or will do", () => {
+    const says = opening(
+      "dev",
+      { kind: "local", says: "a backend" },
+      { works: false, reason: "no KVM" },
+      "/logs",
+    );
+    assert.match(says, /^Taiga, stack dev, on a backend\n {2}host {6}no KVM\n/);
+    assert.deepEqual(
+      [...says.matchAll(/^ {2}(\w+) +\S/gm)].map(([, what]) => what),
+      ["host", "memory", "disk", "packages", "libvirt", "engine", "machines", "cluster", "cache"],
+    );
+  });
+});
 
 describe("the room that deploy.sh says a host has", () => {
   it("is the memory that programs can have, not what nobody has ever touched", () => {

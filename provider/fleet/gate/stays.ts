@@ -12,7 +12,7 @@ export interface Stay extends Placement {
 /** Milliseconds by the names of units. */
 type Times = ReadonlyMap<string, number>;
 
-/** Milliseconds after which an answer is not waited for: a machine that was lost gives none. */
+/** Milliseconds after which an answer is not waited for, and the next question put: a machine that was lost gives none. */
 const longest = 30_000;
 
 /** For how long units have been active on the machines of a connection, at the least. */
@@ -21,9 +21,7 @@ export async function staysOf(connection: Connection, placements: readonly Place
     const here = placements.filter(({ machine }) => machine?.primaryIP === host.address);
     if (here.length === 0) return [];
     const units = here.map(({ unit }) => unit);
-    const none = (): Times => new Map();
-    const answer = ask(connection, host, units).catch(none);
-    const times = await Promise.race([answer, sleep(longest, undefined, { ref: false }).then(none)]);
+    const times = await ask(connection, host, units);
     return here.map((placement) => ({ ...placement, time: times.get(placement.unit) ?? 0 }));
   });
   return (await Promise.all(stays)).flat();
@@ -39,7 +37,7 @@ const questions = new WeakMap<Machine, Questions>();
 
 /**
  * Asks a machine, once for all gates that wait side by side: where everything starts at once each session takes long, and makes
- * all others take longer.
+ * all others take longer. Where it does not answer there are no times.
  */
 function ask(connection: Connection, host: Machine, units: readonly string[]): Promise<Times> {
   const at = questions.get(host) ?? { ended: Promise.resolve() };
@@ -61,9 +59,11 @@ async function begun(
   await at.ended;
   await soon(); // gates that were woken together
   at.next = undefined;
-  const answer = read(connection, host, [...asked]);
-  at.ended = Promise.race([answer.catch(() => {}), sleep(longest, undefined, { ref: false })]);
-  return answer;
+  const none = (): Times => new Map();
+  const answer = read(connection, host, [...asked]).catch(none);
+  const inTime = Promise.race([answer, sleep(longest, undefined, { ref: false }).then(none)]);
+  at.ended = inTime;
+  return inTime;
 }
 
 /** Of each unit: `ActiveState=active`, `ActiveEnterTimestamp=Mon 2026-11-30 10:30:47.123456 UTC`, and an empty line. */
