@@ -434,6 +434,23 @@ print(PostmasterProcess.from_pidfile("/var/lib/postgresql/data/15") is not None)
     assert.equal(known.trim(), "True");
   });
 
+  it("has members that do not reap from a signal's handler, where they would wait for their own log", async () => {
+    // Of each process its name and whether it handles SIGCHLD: of the first of a container, and of the member it forked.
+    const ask = `
+import psutil
+for process in [psutil.Process(1), *psutil.Process(1).children()]:
+    if process.name() == "patroni-member":
+        status = open(f"/proc/{process.pid}/status").read()
+        caught = int(status.split("SigCgt:")[1].split()[0], 16)
+        print("first" if process.pid == 1 else "member", bool(caught >> 16 & 1))
+`;
+    for (const machine of survivors)
+      assert.equal(
+        await ssh.succeed(machine, "sudo docker exec -i taiga-db python3 -W ignore -", { input: ask }),
+        "first True\nmember False\n",
+      );
+  });
+
   it("makes its roles on a machine that takes long, and says no password where one cannot be made", async () => {
     const password = "a-password-that-no-log-has";
     // Patroni's own code, with its own session, on the server that runs. Who holds the lock keeps roles from being made.
