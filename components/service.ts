@@ -5,7 +5,7 @@ import { fleet } from "../provider";
 import { readOptions } from "../provider/fleet/unit-file";
 import { company } from "../provider/fleet/x-fleet";
 import { digest } from "./digest";
-import { shownPath, unitFileProblems, unitsFolder } from "./unit-files";
+import { unitFileProblems, unitsFolder } from "./unit-files";
 
 export interface ServiceArgs {
   /** Unit files in units/, without `.service`; a template (`taiga-back@`) is started once for each instance. */
@@ -89,11 +89,8 @@ function unitsOf(name: string, args: ServiceArgs): ServiceUnit[] {
   const units = args.units.flatMap((file) => {
     const path = join(folder, `${file}.service`);
     const content = withImages(contentOf(name, path), args.images ?? {});
-    const isTemplate = file.endsWith("@");
-    problems.push(
-      ...unitFileProblems(`${file}${isTemplate ? 1 : ""}.service`, () => content, shownPath(path)),
-    );
-    const instances = isTemplate
+    problems.push(...unitFileProblems(path, () => content));
+    const instances = file.endsWith("@")
       ? Array.from({ length: count }, (_, index) => `${file}${index + 1}.service`)
       : [`${file}.service`];
     return instances.map((unit) => ({ unit, content, file: `units/${file}.service` }));

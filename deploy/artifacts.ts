@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { nodeImage, payload } from "../images/artifacts";
 import { buildArtifacts } from "../images/build";
-import { asRoot, rootWay } from "./as-root";
+import { asRoot, checkRootWay } from "./as-root";
 import { cacheDir } from "./cache";
 import { root } from "./environment";
 import { run } from "./run";
@@ -20,11 +20,8 @@ export async function buildArtifactsAsRoot(progress: Progress): Promise<void> {
   if (artifactsAreBuilt()) return;
   const environment = [`TAIGA_CACHE=${cacheDir()}`, `HOME=/root`, `PATH=${process.env.PATH}`];
   const build = [process.execPath, "--require", "tsx/cjs", join(root, "images/build.ts")];
-  if (rootWay() === "none") {
-    throw new Error(
-      `node image and payload are not built. Please run this line as root, then ./deploy.sh again:\n  (cd ${quoted(root)} && env ${[...environment, ...build].map(quoted).join(" ")})`,
-    );
-  }
+  const line = `env ${[...environment, ...build].map(quoted).join(" ")}`;
+  checkRootWay("node image and payload are not built", `(cd ${quoted(root)} && ${line})`);
   const [command, args] = asRoot("env", [...environment, ...build]);
   await run(command, args, { cwd: root, log: progress.log, line: progress.say });
 }

@@ -13,6 +13,12 @@ export function rootWay(): "root" | "sudo" | "none" {
   return asked ? "sudo" : "none";
 }
 
+/** @throws Error with the line to copy, where this user cannot become root. */
+export function checkRootWay(what: string, line: string): void {
+  if (rootWay() === "none")
+    throw new Error(`${what}. Please run this line as root, then ./deploy.sh again:\n  ${line}`);
+}
+
 /** A command as root: itself where we are root, through sudo otherwise. */
 export function asRoot(command: string, args: readonly string[]): [string, string[]] {
   return process.getuid?.() === 0 ? [command, [...args]] : ["sudo", [command, ...args]];

@@ -17,8 +17,8 @@ export function opening(stack: string, backend: Backend, kvm: KvmProbe, logs: st
   const plugins = missingPlugins();
   const isBuilt = artifactsAreBuilt();
   const usesGo = !pulumi || plugins.length > 0 || !isBuilt;
-  const goModules = wantedByModules(join(root, "plugins"), join(root, "images/go"));
-  const missing = [...missingPackages(), ...(usesGo ? missingForGo(goModules) : [])];
+  const goModules = () => wantedByModules(join(root, "plugins"), join(root, "images/go"));
+  const missing = [...missingPackages(), ...(usesGo ? missingForGo(goModules()) : [])];
   const { hypervisors, pool } = settings(stack);
   const isHere = hypervisors.some(({ uri }) => uri.includes(":///"));
   const lines = {

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
-import { asRoot, rootWay, sudoAsksNothing } from "./as-root";
+import { asRoot, checkRootWay, sudoAsksNothing } from "./as-root";
 import { run } from "./run";
 
 /** The folder that holds the pools of every stack, unless a stack's `taiga:pool` is elsewhere. */
@@ -16,11 +16,7 @@ export async function ensureVolumesFolder(log: string, folder = volumesFolder): 
   if (process.getuid?.() !== 0 && !sudoAsksNothing() && isClosed(folder)) return;
   const group = qemuGroup();
   const install = ["-d", "-o", "root", "-g", group ?? "root", "-m", group ? "0710" : "0700", folder];
-  if (rootWay() === "none") {
-    throw new Error(
-      `${folder} is to be made and closed to other users. Please run this line as root, then ./deploy.sh again:\n  install ${install.join(" ")}`,
-    );
-  }
+  checkRootWay(`${folder} is to be made and closed to other users`, `install ${install.join(" ")}`);
   const [command, args] = asRoot("install", install);
   await run(command, args, { log });
 }

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { buildArtifactsAsRoot } from "../../deploy/artifacts";
 import { ensureVolumesFolder, isClosed } from "../../deploy/volumes-folder";
+import { keepEnvironment } from "../support/kept-environment";
 
 describe("where there is no sudo and the user is not root", () => {
-  const { PATH, TAIGA_CACHE } = process.env;
+  const restore = keepEnvironment("PATH", "TAIGA_CACHE");
   const getuid = process.getuid;
   let folder: string;
   beforeEach(() => {
@@ -17,9 +18,7 @@ describe("where there is no sudo and the user is not root", () => {
     process.getuid = () => 1000;
   });
   afterEach(() => {
-    process.env.PATH = PATH;
-    if (TAIGA_CACHE === undefined) delete process.env.TAIGA_CACHE;
-    else process.env.TAIGA_CACHE = TAIGA_CACHE;
+    restore();
     process.getuid = getuid as () => number;
     rmSync(folder, { recursive: true });
   });

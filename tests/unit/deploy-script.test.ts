@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { writeProgram } from "../support/program";
 
 const script = readFileSync(resolve(__dirname, "../../deploy.sh"), "utf8");
 
@@ -17,10 +18,7 @@ describe("deploy.sh on an empty host", () => {
   /** Runs a copy with a PATH of the given commands alone, each a script, and no folder of the host's on it. */
   function deploy(commands: Record<string, string>): { status: number | null; stderr: string } {
     const all = { dirname: "echo .", ...commands };
-    for (const [name, text] of Object.entries(all)) {
-      writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`);
-      chmodSync(join(folder, name), 0o755);
-    }
+    for (const [name, text] of Object.entries(all)) writeProgram(join(folder, name), text);
     const copy = join(folder, "deploy.sh");
     writeFileSync(copy, script.replace(":/usr/sbin:/sbin", ""));
     return spawnSync("/bin/bash", [copy], {

@@ -1,29 +1,21 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it, mock } from "node:test";
 import { hostProblems, machineKind } from "../../components/host";
-import { freeNetwork, hostNetworks } from "../../components/host-networks";
 import type { MachineKind } from "../../components/machine-settings";
 import { type RawSettings, readSettings, type Settings } from "../../components/settings";
 import { nodeImage, payload } from "../../images/artifacts";
-import { overlaps } from "../../nodes/cidr";
+import { freeNetworks } from "../support/free-networks";
+import { keepEnvironment } from "../support/kept-environment";
+import { writeProgram } from "../support/program";
 
 describe("what this host cannot give", () => {
   const folder = mkdtempSync(join(tmpdir(), "taiga-host-"));
-  const environment = { PATH: process.env.PATH, TAIGA_CACHE: process.env.TAIGA_CACHE };
-  const taken = hostNetworks();
-  const network = freeNetwork(taken) as string;
-  const containers = Array.from({ length: 50 }, (_, index) => `10.${200 + index}.0.0/16`).find(
-    (text) => !taken.some((other) => overlaps(text, other)),
-  ) as string;
-
-  /** A stand-in for a program: lines of sh. */
-  const program = (name: string, body: string) => {
-    writeFileSync(join(folder, "bin", name), `#!/bin/sh\n${body}\n`);
-    chmodSync(join(folder, "bin", name), 0o755);
-  };
+  const restore = keepEnvironment("PATH", "TAIGA_CACHE");
+  const { network, containers } = freeNetworks();
+  const program = (name: string, body: string) => writeProgram(join(folder, "bin", name), body);
   const settings = (raw: Partial<RawSettings> = {}): Settings => {
     const read = readSettings({ prefix: "p", network, containers, pool: join(folder, "pool"), ...raw });
     assert.deepEqual(read.problems, []);
@@ -38,7 +30,6 @@ describe("what this host cannot give", () => {
   };
 
   before(() => {
-    mkdirSync(join(folder, "bin"));
     process.env.PATH = `${join(folder, "bin")}:${process.env.PATH}`;
   });
   beforeEach(() => {
@@ -48,10 +39,7 @@ describe("what this host cannot give", () => {
     program("sudo", "exit 0");
   });
   after(() => {
-    for (const [name, value] of Object.entries(environment)) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    restore();
     rmSync(folder, { recursive: true });
   });
 

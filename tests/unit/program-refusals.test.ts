@@ -1,24 +1,16 @@
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
-import { freeNetwork, hostNetworks } from "../../components/host-networks";
 import { nodeImage, payload } from "../../images/artifacts";
-import { overlaps } from "../../nodes/cidr";
 import { createCredentials } from "../../provider/credentials";
+import { freeNetworks } from "../support/free-networks";
+import { keepEnvironment } from "../support/kept-environment";
+import { writeProgram } from "../support/program";
 
 const root = resolve(__dirname, "../..");
 /** Names of what the engine was asked for. */
@@ -40,7 +32,7 @@ pulumi.runtime.setMocks(
 describe("the project's program", () => {
   /** A copy of the project, whose unit files a test may break, on a host whose libvirt answers and where all is built. */
   const checkout = mkdtempSync(join(tmpdir(), "taiga-program-"));
-  const environment = { PATH: process.env.PATH, TAIGA_CACHE: process.env.TAIGA_CACHE };
+  const restore = keepEnvironment("PATH", "TAIGA_CACHE");
   const run = () =>
     createRequire(join(checkout, "package.json"))("./index.ts") as { url: pulumi.Output<string> };
 
@@ -52,18 +44,13 @@ describe("the project's program", () => {
     symlinkSync(join(root, "node_modules"), join(checkout, "node_modules"));
     process.env.TAIGA_CACHE = join(checkout, "cache");
     for (const { dir } of [nodeImage(), payload()]) mkdirSync(dir, { recursive: true });
-    mkdirSync(join(checkout, "bin"));
-    writeFileSync(join(checkout, "bin/virsh"), "#!/bin/sh\n");
-    chmodSync(join(checkout, "bin/virsh"), 0o755);
+    writeProgram(join(checkout, "bin/virsh"), "");
     process.env.PATH = `${join(checkout, "bin")}:${process.env.PATH}`;
-    const taken = hostNetworks();
-    const containers = Array.from({ length: 50 }, (_, index) => `10.${200 + index}.0.0/16`).find(
-      (text) => !taken.some((other) => overlaps(text, other)),
-    );
+    const { network, containers } = freeNetworks();
     pulumi.runtime.setAllConfig({
       "taiga:machines": JSON.stringify({ kind: "emulated" }),
-      "taiga:network": freeNetwork(taken) ?? "",
-      "taiga:containers": containers ?? "",
+      "taiga:network": network,
+      "taiga:containers": containers,
       "taiga:pool": join(checkout, "pool"),
       "taiga:credentials": JSON.stringify(await createCredentials()),
     });
@@ -72,10 +59,7 @@ describe("the project's program", () => {
     made.length = 0;
   });
   after(() => {
-    for (const [name, value] of Object.entries(environment)) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    restore();
     rmSync(checkout, { recursive: true });
   });
 

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { readSettings } from "../../components/settings";
 import { resolveImages } from "../../components/taiga-images";
 import { BadReference, parseReference } from "../../images/reference";
+import { writeProgram } from "../support/program";
 
 const hex = "0".repeat(64);
 const images = (change: Record<string, unknown> = {}) => ({
@@ -114,10 +115,7 @@ describe("looking images up at preview", () => {
   const { PATH, TAIGA_CACHE } = process.env;
   /** A stand-in for skopeo, for what a registry out of reach would say; real skopeo is in the tests of contract and e2e. */
   const skopeo = (body: string) => {
-    mkdirSync(join(folder, "bin"), { recursive: true });
-    const file = join(folder, "bin/skopeo");
-    writeFileSync(file, `#!/bin/sh\necho "$*" >>${folder}/calls\n${body}\n`);
-    chmodSync(file, 0o755);
+    writeProgram(join(folder, "bin/skopeo"), `echo "$*" >>${folder}/calls\n${body}`);
     process.env.PATH = `${join(folder, "bin")}${delimiter}${PATH}`;
   };
   const calls = () => execFileSync("wc", ["-l", join(folder, "calls")], { encoding: "utf8" }).split(" ")[0];
